@@ -1,0 +1,59 @@
+"""The program: its commands, and how an error ends it."""
+
+import logging
+import sys
+
+import typer
+
+import autokd
+from autokd.cli.definitions import check, copy, list_definitions, show
+from autokd.cli.results import export, report, retrain
+from autokd.cli.search import search, teacher
+from autokd.errors import AutoKDError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="autokd",
+    help="Find small students for a large teacher: search, look at the front, take one away.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(search)
+app.command()(report)
+app.command()(export)
+app.command()(retrain)
+app.command()(teacher)
+app.command("list")(list_definitions)
+app.command()(show)
+app.command()(copy)
+app.command()(check)
+
+
+def main() -> None:
+    """Run the program; exit code 2 for an error that autokd knows, 130 for Ctrl-C."""
+    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
+    try:
+        app()
+    except AutoKDError as error:
+        print(f"autokd: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("autokd: interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(autokd.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version."
+    ),
+) -> None:
+    """Find small students for a large teacher: search, look at the front, take one away."""

@@ -1,0 +1,79 @@
+"""``autokd list``, ``show``, ``copy`` and ``check``: definitions before they are run."""
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from autokd.cli.options import DataOption, DeviceOption, StudyArgument
+from autokd.errors import DefinitionError
+
+__all__ = ["check", "copy", "list_definitions", "show"]
+
+NameArgument = Annotated[str, typer.Argument(help="A shipped study or search space.")]
+
+
+def list_definitions() -> None:
+    """List the shipped studies and search spaces."""
+    from autokd.definitions import find, names, read
+
+    for kind, title in (("studies", "Studies"), ("search_spaces", "Search spaces")):
+        print(title)
+        for name in names(kind):
+            print(f"  {name:<20} {read(find(kind, name)).get('title', '')}")
+
+
+def show(name: NameArgument) -> None:
+    """Print a shipped definition."""
+    print(_shipped(name).read_text(encoding="utf-8"), end="")
+
+
+def copy(
+    name: NameArgument,
+    to: Annotated[Path | None, typer.Argument(help="File or folder; the current folder.")] = None,
+) -> None:
+    """Copy a shipped definition to edit it; nothing is overwritten."""
+    source = _shipped(name)
+    target = to or Path()
+    target = target / source.name if target.is_dir() else target
+    if target.exists():
+        raise DefinitionError(f"{target} exists already")
+    try:
+        shutil.copyfile(source, target)
+    except OSError as error:
+        raise DefinitionError(f"{target} cannot be written: {error.strerror}") from error
+    print(target)
+
+
+def check(
+    study: StudyArgument = "digits", device: DeviceOption = "auto", data: DataOption = None
+) -> None:
+    """Validate a study, and estimate its cost before any training."""
+    from autokd.cli.live import watcher
+    from autokd.search.check import check_study
+    from autokd.study import load_study
+
+    console = Console()
+    spec = load_study(study)
+    console.print(f"{study}: the definitions are valid", highlight=False)
+    with watcher(console) as listener:
+        estimate = check_study(spec, device=device, data_dir=data, progress=listener.preparing)
+    for line in estimate.lines():
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def _shipped(name: str) -> Path:
+    """Find a definition of either kind; a study wins over a search space of the same name."""
+    from autokd.checking import nearest
+    from autokd.definitions import find, names
+
+    if name in names("studies"):
+        return find("studies", name)
+    if name in names("search_spaces"):
+        return find("search_spaces", name)
+    legal = sorted({*names("studies"), *names("search_spaces")})
+    raise DefinitionError(
+        f"nothing shipped is called {name!r}; legal: {legal}{nearest(name, legal)}"
+    )

@@ -1,0 +1,104 @@
+"""``autokd search`` and ``autokd teacher``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from autokd.cli.options import DataOption, DeviceOption, StudyArgument
+
+if TYPE_CHECKING:
+    from autokd.runs import Run
+
+__all__ = ["search", "teacher"]
+
+
+def search(
+    study: StudyArgument = "digits",
+    trials: Annotated[int | None, typer.Option(help="Trials, instead of the study's.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="Seconds of searching, instead of the study's budget.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Worker processes; one a core by default, 0 for none.")
+    ] = None,
+    device: DeviceOption = "auto",
+    storage: Annotated[
+        str | None,
+        typer.Option(help="An Optuna storage URL, instead of a file in the run folder."),
+    ] = None,
+    run_dir: Annotated[
+        Path | None, typer.Option(help="Run folder; runs/STUDY by default.")
+    ] = None,
+    data: DataOption = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Delete an earlier run first.")] = False,
+    smoke: Annotated[
+        bool, typer.Option("--smoke", help="Shrink the study to seconds, to try it out.")
+    ] = False,
+) -> None:
+    """Run a study, or resume it; ends with the front and a report."""
+    console = Console()
+    console.print(f"[bold]autokd[/] searches [bold]{study}[/]")
+    from autokd.cli.live import watcher
+    from autokd.search import search as run_search
+
+    with watcher(console) as listener:
+        run = run_search(
+            study,
+            n_trials=trials,
+            seconds=seconds,
+            workers=workers,
+            device=device,
+            storage=storage,
+            run_dir=run_dir,
+            data_dir=data,
+            fresh=fresh,
+            smoke=smoke,
+            listener=listener,
+        )
+    _conclude(console, run, study=study)
+
+
+def teacher(
+    study: StudyArgument = "digits", device: DeviceOption = "auto", data: DataOption = None
+) -> None:
+    """Train or load a study's teacher, measure it and keep it."""
+    from autokd.cli.live import watcher
+    from autokd.distill import prepare
+    from autokd.study import load_study
+
+    console = Console()
+    with watcher(console) as listener:
+        prepared = prepare(
+            load_study(study), device=device, data_dir=data, progress=listener.preparing
+        )
+    facts = prepared.facts
+    console.print(
+        f"{facts.name}: {facts.params:,} params, top1 {facts.top1:.4f} on validation "
+        f"({len(prepared.dataset.validation):,} images), {facts.test_top1:.4f} on test "
+        f"({len(prepared.dataset.test):,} images)"
+    )
+    if facts.saw_validation:
+        console.print("It was trained on the images that validation is cut from.")
+
+
+def _conclude(console: Console, run: "Run", *, study: str) -> None:
+    """Print the front, and what to do next."""
+    from autokd.cli.tables import front_table
+    from autokd.report import write_report
+
+    front = run.front()
+    if front.empty:
+        console.print("No trial finished the top rung yet, so there is no front.")
+    else:
+        console.print(front_table(run))
+    path = write_report([run], run.folder / "report.html")
+    console.print(f"Report:   {path}", soft_wrap=True)
+    if run.info["interrupted"]:
+        console.print(f"Resume:   autokd search {study} --run-dir {run.folder}", soft_wrap=True)
+    else:
+        console.print(f"Export:   autokd export {run.folder}", soft_wrap=True)
+        console.print(
+            f"Continue: autokd search {study} --run-dir {run.folder} --trials N", soft_wrap=True
+        )

@@ -1,0 +1,107 @@
+"""Any folder of images in torchvision's ImageFolder layout.
+
+Either ``ROOT/CLASS/...`` (one split, from which the test images are cut later) or
+``ROOT/train/CLASS/...`` beside ``ROOT/test/CLASS/...``. Classes are the folders' names in
+alphabetical order; a class takes every image file below its folder. Folders whose name starts with
+a dot are left alone.
+"""
+
+import logging
+from pathlib import Path
+
+import torch
+
+from autokd.data.sources.decode import decode_images
+from autokd.data.sources.request import Found, Request
+from autokd.data.tensors import Split
+from autokd.errors import DataError
+
+__all__ = ["image_folder"]
+
+_SPLITS = ("train", "test")
+_LOG = logging.getLogger(__name__)
+
+
+def image_folder(request: Request) -> Found:
+    """Read a folder of images.
+
+    Args:
+        request: Its root is the folder; ``image_size`` of its spec brings the images to one size.
+
+    Returns:
+        Training images and, where the folder has them, test images, ordered by class, then by
+        path.
+
+    Raises:
+        DataError: If the folder is missing, has ``train`` without ``test`` or the reverse, fewer
+            than two classes, a class without images, or classes that differ between the splits; or
+            if an image cannot be used (`decode_images`).
+    """
+    root = request.root
+    assert root is not None  # DataSpec asks for it
+    folders = _split_folders(root)
+    class_names = _class_names(folders[0])
+    listed = [_listed(folder, class_names) for folder in folders]
+    paths = [path for files, _ in listed for path in files]
+    images = decode_images(paths, image_size=request.spec.image_size)
+    n_train = len(listed[0][1])
+    train = Split(images[:n_train], listed[0][1])
+    test = Split(images[n_train:], listed[1][1]) if len(listed) > 1 else None
+    return Found(train, test, class_names)
+
+
+def _split_folders(root: Path) -> list[Path]:
+    if not root.is_dir():
+        raise DataError(f"{root}: no such folder; correct [data.root]")
+    found = [name for name in _SPLITS if (root / name).is_dir()]
+    if len(found) == 1:
+        raise DataError(
+            f"{root} has a folder {found[0]!r} alone: it must have 'train' and 'test', or one "
+            "folder for each class"
+        )
+    if not found:
+        return [root]
+    ignored = [name for name in _folder_names(root) if name not in _SPLITS]
+    if ignored:
+        _LOG.warning("%s: reading 'train' and 'test', ignoring %s", root, ignored)
+    return [root / name for name in _SPLITS]
+
+
+def _class_names(folder: Path) -> tuple[str, ...]:
+    names = _folder_names(folder)
+    if len(names) < 2:
+        raise DataError(f"{folder}: at least two class folders are needed, found {names}")
+    return tuple(names)
+
+
+def _listed(folder: Path, class_names: tuple[str, ...]) -> tuple[list[Path], torch.Tensor]:
+    from torchvision.datasets.folder import IMG_EXTENSIONS, make_dataset
+
+    names = _folder_names(folder)
+    if names != list(class_names):
+        missing, extra = (
+            sorted(set(class_names) - set(names)),
+            sorted(set(names) - set(class_names)),
+        )
+        raise DataError(
+            f"{folder}: the classes of train and test must agree, missing {missing}, "
+            f"not in train {extra}"
+        )
+    indices = {name: index for index, name in enumerate(class_names)}
+    listed = make_dataset(folder, indices, extensions=IMG_EXTENSIONS, allow_empty=True)
+    labels = torch.tensor([label for _, label in listed], dtype=torch.int64)
+    _check_filled(folder, labels, class_names=class_names)
+    return [Path(path) for path, _ in listed], labels
+
+
+def _check_filled(folder: Path, labels: torch.Tensor, *, class_names: tuple[str, ...]) -> None:
+    sizes = torch.bincount(labels, minlength=len(class_names))
+    empty = [name for name, size in zip(class_names, sizes, strict=True) if size == 0]
+    if empty:
+        raise DataError(f"{folder}: no images in the class folders {empty}")
+
+
+def _folder_names(folder: Path) -> list[str]:
+    return sorted(
+        path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")
+    )

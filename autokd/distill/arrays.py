@@ -1,0 +1,77 @@
+"""Arrays in files: written part by part, opened without reading them.
+
+Written through the file system and not through a memory map, since a full disk under a map kills
+the process.
+"""
+
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.lib import format as npy
+from numpy.typing import DTypeLike
+from torch import Tensor
+
+__all__ = ["checksum", "open_array", "write_array"]
+
+
+def write_array(
+    path: Path, parts: Iterable[Tensor], *, shape: tuple[int, ...], dtype: DTypeLike
+) -> list[int]:
+    """Write an array without holding all of it.
+
+    Args:
+        path: The ``.npy`` file.
+        parts: Its rows in order, each ``shape[1:]``, on any device.
+        shape: Shape of the whole.
+        dtype: Type of the numbers, that of the parts.
+
+    Returns:
+        The checksum of each part.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    header = {"descr": npy.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
+    checksums = []
+    with path.open("wb") as file:
+        npy.write_array_header_1_0(file, header)
+        for part in parts:
+            content = part.detach().cpu().contiguous().numpy()
+            assert (content.shape, content.dtype) == (shape[1:], np.dtype(dtype))
+            file.write(content.data)
+            checksums.append(zlib.crc32(content.data))
+    assert len(checksums) == shape[0]
+    return checksums
+
+
+def open_array(path: Path) -> Tensor:
+    """Map an array into memory, so that processes share its pages and read only what they use.
+
+    Args:
+        path: A ``.npy`` file that holds at least one number.
+
+    Returns:
+        A tensor on the CPU. The map is copy-on-write: torch has no tensors that refuse to be
+        written, and warns when it is given an array that does; writing would change a private copy
+        of the page, never the file.
+
+    Raises:
+        OSError: If the file is missing or cannot be read.
+        ValueError: If it is no such file, or shorter than it says.
+    """
+    return torch.from_numpy(np.load(path, mmap_mode="c", allow_pickle=False))
+
+
+def checksum(part: Tensor) -> int:
+    """Compute the checksum that `write_array` gives for a part.
+
+    Args:
+        part: Any tensor on the CPU, contiguous.
+
+    Returns:
+        CRC-32 of its bytes.
+    """
+    return zlib.crc32(part.numpy().data)

@@ -1,0 +1,208 @@
+"""Trains one network up the ladder, on views.
+
+One epoch is one view. The learning rate rises and falls once on every rung
+(`autokd.distill.schedule`); momentum is kept across rungs, since it forgets within some ten steps
+and a rung starts with a rate near 0. Networks train channels last in memory, which was 3 to 27 %
+faster on a CPU for maps of 8 x 8 and 8 to 32 channels, and slower for none; they are handed back
+as they came.
+
+Two trainings with the same arguments on the same CPU and number of threads end in the same
+weights, whatever happens at the rungs.
+"""
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from autokd.distill import cuda
+from autokd.distill.device import Precision
+from autokd.distill.losses import Loss
+from autokd.distill.optimizer import Sgd
+from autokd.distill.schedule import learning_rates, segments, steps_per_epoch
+from autokd.distill.source import TrainingSource
+from autokd.errors import Diverged, OutOfMemory
+from autokd.seeds import derive_seed
+from autokd.study import Training
+
+__all__ = ["TrainingSource", "climb", "train"]
+
+
+def _ignore(epochs: int) -> None:
+    """Do nothing after an epoch."""
+
+
+def train(
+    module: nn.Module,
+    source: TrainingSource,
+    *,
+    loss: Loss,
+    training: Training,
+    rungs: Sequence[int],
+    seed: int,
+    at_rung: Callable[[int], bool],
+    precision: Precision = "float32",
+    on_epoch: Callable[[int], None] = _ignore,
+) -> int:
+    """Train a network until a rung says stop or the ladder ends.
+
+    Args:
+        module: Takes images in [0, 1], ``(batch, channels, size, size)``, on the source's device;
+            changed in place, left in evaluation mode.
+        source: Images, labels and teacher logits by view.
+        loss: ``loss(student_logits, teacher_logits, labels)``, a tensor of shape ``()``.
+        training: Batch size and optimizer.
+        rungs: Epochs, strictly ascending, each >= 1.
+        seed: Of whatever the network draws itself, such as dropout. Batches do not depend on it.
+        at_rung: Called at each rung with the epochs trained, the module in evaluation mode and
+            without gradients; False stops.
+        precision: Of the network's forward pass; weights, losses and scores stay float32.
+        on_epoch: Called after each epoch with the epochs trained.
+
+    Returns:
+        Epochs trained.
+
+    Raises:
+        Diverged: If a loss or a weight is not finite.
+        OutOfMemory: If the device has no memory left.
+        ShapeError: If the source has fewer views than the ladder has epochs.
+    """
+    epochs = 0
+    climbing = climb(
+        module,
+        source,
+        loss=loss,
+        training=training,
+        rungs=rungs,
+        seed=seed,
+        precision=precision,
+        on_epoch=on_epoch,
+    )
+    with closing(climbing):
+        for epochs in climbing:
+            with torch.no_grad():
+                goes_on = at_rung(epochs)
+            if not goes_on:
+                break
+    return epochs
+
+
+def climb(
+    module: nn.Module,
+    source: TrainingSource,
+    *,
+    loss: Loss,
+    training: Training,
+    rungs: Sequence[int],
+    seed: int,
+    precision: Precision = "float32",
+    on_epoch: Callable[[int], None] = _ignore,
+) -> Generator[int, None, None]:
+    """Train a network from rung to rung, so that several can climb side by side.
+
+    Args:
+        module: As for `train`.
+        source: As for `train`.
+        loss: As for `train`.
+        training: As for `train`.
+        rungs: As for `train`.
+        seed: As for `train`.
+        precision: As for `train`.
+        on_epoch: As for `train`.
+
+    Yields:
+        Epochs trained, at each rung, the module in evaluation mode; ``close()`` stops for good.
+
+    Raises:
+        Diverged: If a loss or a weight is not finite.
+        OutOfMemory: If the device has no memory left.
+        ShapeError: If the source has fewer views than the ladder has epochs.
+    """
+    source.check_epochs(max(rungs))
+    trainer = _Trainer(module, source, loss, training, precision)
+    steps = steps_per_epoch(len(source.split), training.batch_size)
+    epochs = 0
+    with _channels_last(module):
+        for n_epochs in segments(rungs):
+            rates = learning_rates(n_epochs * steps, training)
+            for start in range(0, len(rates), steps):
+                path_seed = derive_seed(seed, "epoch", epochs)
+                trainer.run(epochs, rates[start : start + steps], seed=path_seed)
+                epochs += 1
+                on_epoch(epochs)
+            _check_weights(module, epochs)
+            module.eval()
+            yield epochs
+
+
+class _Trainer:
+    def __init__(
+        self,
+        module: nn.Module,
+        source: TrainingSource,
+        loss: Loss,
+        training: Training,
+        precision: Precision,
+    ) -> None:
+        self.module = module
+        self.source = source
+        self.loss = loss
+        self.batch_size = training.batch_size
+        self.optimizer = Sgd(module.parameters(), training)
+        self.uses_bfloat16 = precision == "bfloat16"
+
+    def run(self, epoch: int, rates: Sequence[float], *, seed: int) -> None:
+        device = self.source.split.images.device
+        total = torch.zeros((), device=device)
+        batches = self.source.batches(epoch, self.batch_size)
+        self.module.train()
+        with _memory_errors(), _own_generator(device, seed), torch.enable_grad():
+            for batch, rate in zip(batches, rates, strict=True):
+                with torch.autocast(device.type, torch.bfloat16, enabled=self.uses_bfloat16):
+                    logits = self.module(batch.images)
+                value = self.loss(logits.float(), batch.teacher_logits, batch.labels)
+                torch.autograd.backward(value)
+                self.optimizer.step(rate)
+                total += value.detach()
+        # Asked once an epoch: on a GPU each question waits for all work that is under way.
+        if not bool(total.isfinite()):
+            raise Diverged(f"the loss is not finite in epoch {epoch + 1}")
+
+
+@contextmanager
+def _own_generator(device: torch.device, seed: int) -> Iterator[None]:
+    """Let the network draw from its own seed; the global generators stay as they were."""
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.default_generator.manual_seed(seed)
+        if device.type == "cuda":
+            cuda.seed_generator(device, seed)
+        yield
+
+
+@contextmanager
+def _channels_last(module: nn.Module) -> Iterator[None]:
+    module.to(memory_format=torch.channels_last)
+    try:
+        yield
+    finally:
+        module.to(memory_format=torch.contiguous_format)
+
+
+@contextmanager
+def _memory_errors() -> Iterator[None]:
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise OutOfMemory(str(error).partition(". ")[0]) from error
+
+
+def _check_weights(module: nn.Module, epochs: int) -> None:
+    state = [tensor for tensor in _weights(module) if tensor.is_floating_point()]
+    if not bool(torch.stack([tensor.isfinite().all() for tensor in state]).all()):
+        raise Diverged(f"a weight is not finite after epoch {epochs}")
+
+
+def _weights(module: nn.Module) -> Iterator[Tensor]:
+    yield from module.parameters()
+    yield from module.buffers()

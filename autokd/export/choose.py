@@ -1,0 +1,89 @@
+"""Which student to take: one of the front by rule, or any trial by number.
+
+Only validation is looked at. The test set was measured to be reported, not to be chosen by.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from autokd.checking import nearest
+from autokd.errors import ExportError
+from autokd.export.facts import data_facts
+from autokd.export.origin import why_no_student
+from autokd.graphs import count_params
+from autokd.pareto import knee
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from autokd.runs import Run
+
+__all__ = ["BEST", "choose"]
+
+BEST = ("knee", "top1")
+"""Legal rules: the front's knee in (log10 params, top1), or its highest top1."""
+
+
+def choose(
+    run: "Run", *, best: str = "knee", trial: int | None = None, max_params: int | None = None
+) -> int:
+    """Choose a student.
+
+    Args:
+        run: The run.
+        best: ``knee`` or ``top1``; ties go to fewer params, then to the earlier trial.
+        trial: Slot to take whatever its rank; None applies the rule to the front.
+        max_params: Largest student that the rule may take, weights, >= 1; None takes any.
+
+    Returns:
+        The slot.
+
+    Raises:
+        ExportError: If the rule is unknown, no front member is small enough (or there is none), or
+            the trial has no student.
+        RunError: If the run has no such trial, or cannot be read.
+    """
+    if trial is not None:
+        return _named(run, trial, max_params=max_params)
+    if best not in BEST:
+        raise ExportError(
+            f"--best must be one of {list(BEST)}, found {best!r}{nearest(best, BEST)}"
+        )
+    front = _small_enough(run, max_params)
+    top1, params = front["top1"].to_numpy(dtype=float), front["exported"].to_numpy(dtype=float)
+    row = knee(top1, params) if best == "knee" else int(np.lexsort((params, -top1))[0])
+    return int(front["trial"].iloc[row])
+
+
+def _named(run: "Run", slot: int, *, max_params: int | None) -> int:
+    if max_params is not None:
+        raise ExportError(
+            "--trial names one student; --max-params chooses among the front: give one"
+        )
+    reason = why_no_student(run.record(slot))
+    if reason:
+        raise ExportError(f"trial {slot} has no student: {reason}")
+    return slot
+
+
+def _small_enough(run: "Run", max_params: int | None) -> "pd.DataFrame":
+    front = run.front()
+    if front.empty:
+        raise ExportError(
+            f"{run.folder} has no front yet: no trial has finished the top rung, "
+            f"{run.spec.fidelity.max_epochs} epochs"
+        )
+    # A family's params are a mean; the bound holds for the student that is exported, its first.
+    shape = data_facts(run).shape
+    front["exported"] = [count_params(run.graph(slot), shape) for slot in front["trial"]]
+    if max_params is None:
+        return front
+    kept = front[front["exported"] <= max_params]
+    if kept.empty:
+        smallest = front.sort_values("exported").iloc[0]
+        raise ExportError(
+            f"no student of the front has at most {max_params:,} params; the smallest, "
+            f"trial {smallest['trial']}, has {smallest['exported']:,}"
+        )
+    return kept

@@ -1,0 +1,171 @@
+"""Writing an exported student: a folder that appears whole and verified, or not at all.
+
+::
+
+    EXPORT/
+      student.json          graph, input shape, classes, recipes, metrics, provenance; always
+      weights.safetensors   for `load_student`
+      student.onnx          for ONNX Runtime and its kin
+      student.pt2           for `torch.export.load`
+      README.md             the card; always
+
+Everything is written into a hidden folder beside the target, read back and compared, and only then
+renamed.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autokd.checking import nearest
+from autokd.errors import ExportError
+from autokd.export.card import write_card
+from autokd.export.description import Description, describe
+from autokd.export.facts import data_facts
+from autokd.export.loading import CONFIG_FILE, load_student, read_description
+from autokd.export.origin import find_origin
+
+if TYPE_CHECKING:
+    from autokd.distill.prepared import PreparedStudy
+    from autokd.runs import Run
+
+__all__ = ["FORMATS", "export_student", "load_student"]
+
+FORMATS = {
+    "config": CONFIG_FILE,
+    "safetensors": "weights.safetensors",
+    "onnx": "student.onnx",
+    "pt2": "student.pt2",
+}
+"""Every format and its file."""
+
+_CARD = "README.md"
+
+
+def export_student(
+    run: "Run",
+    slot: int,
+    folder: Path,
+    *,
+    formats: Sequence[str] = tuple(FORMATS),
+    prepared: "PreparedStudy | None" = None,
+    data_dir: Path | None = None,
+    weights: str = "auto",
+) -> Path:
+    """Write a student as a folder.
+
+    Args:
+        run: The run.
+        slot: The student's slot.
+        folder: Where to; an earlier export there is replaced, anything else is not.
+        formats: Which of `FORMATS`; ``student.json`` and the card are always written, and nothing
+            else is needed for ``config`` alone: no weights, no images, no torch.
+        prepared: The prepared study, for its validation images; None loads them again.
+        data_dir: Folder of the data, if nothing is prepared; None for that of the search.
+        weights: ``auto`` for the retrained student where the trial was retrained, else the
+            search's; or ``search``, ``same``, ``fresh``.
+
+    Returns:
+        ``folder``.
+
+    Raises:
+        DataError: If the validation images cannot be loaded.
+        ExportError: If a format is unknown, the student has no weights, the folder cannot be
+            written or holds something else, or what was exported is not the student that was
+            trained.
+        RunError: If the run has no such slot, or cannot be read.
+    """
+    folder = Path(folder)
+    _check_formats(formats)
+    _check_target(folder)
+    facts = data_facts(run)
+    origin = find_origin(run, slot, weights=weights)
+    description = describe(run, slot, origin=origin, facts=facts)
+    has_weights = set(formats) != {"config"}
+    if has_weights and not origin.weights.is_file():
+        raise _no_weights(run, slot)
+    with _half_made(folder) as part:
+        _write_config(part, description)
+        if has_weights:
+            # Here, not at the top: a config is exported without torch.
+            from autokd.export.artefacts import validation_images, write_and_verify
+
+            images = validation_images(run, facts, prepared=prepared, data_dir=data_dir)
+            verified = write_and_verify(
+                part, origin=origin, description=description, formats=formats, images=images
+            )
+            description = replace(description, verified=verified)
+            _write_config(part, description)
+        (part / _CARD).write_text(write_card(description, formats), encoding="utf-8")
+    return folder
+
+
+def _check_formats(formats: Sequence[str]) -> None:
+    if not formats:
+        raise ExportError(f"--format needs at least one of {list(FORMATS)}")
+    for name in formats:
+        if name not in FORMATS:
+            hint = nearest(name, list(FORMATS))
+            raise ExportError(f"--format must be one of {list(FORMATS)}, found {name!r}{hint}")
+
+
+def _check_target(folder: Path) -> None:
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise ExportError(f"{folder} is a file; an export is a folder")
+    others = {path.name for path in folder.iterdir()} - {*FORMATS.values(), _CARD}
+    if others:
+        raise ExportError(
+            f"{folder} holds other files than an export's, such as {min(others)}; "
+            "nothing was replaced"
+        )
+    if any(folder.iterdir()):
+        read_description(folder)
+
+
+def _no_weights(run: "Run", slot: int) -> ExportError:
+    record = run.record(slot)
+    why = "it is not on the front" if record.outcome == "complete" else f"it {record.outcome}"
+    if record.outcome == "stopped":
+        why = f"the race stopped it at {record.epochs} epochs"
+    return ExportError(
+        f"the weights of trial {slot} were not kept ({why}); `autokd retrain {run.folder} "
+        f"--trial {slot}` trains it again, and `--format config` needs no weights"
+    )
+
+
+def _write_config(folder: Path, description: Description) -> None:
+    (folder / CONFIG_FILE).write_text(description.to_json() + "\n", encoding="utf-8")
+
+
+@contextmanager
+def _half_made(folder: Path) -> Iterator[Path]:
+    """Give a folder that becomes ``folder`` when all went well, and vanishes when not."""
+    target = folder.resolve()  # so that "." has a name, too
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        part.mkdir(parents=True)
+        yield part
+        _put_in_place(part, target)
+    except OSError as error:
+        raise ExportError(f"{folder} cannot be written: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _put_in_place(part: Path, folder: Path) -> None:
+    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
+    if folder.exists():
+        folder.rename(old)
+    try:
+        part.rename(folder)
+    except OSError:
+        if old.exists():
+            old.rename(folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,149 @@
+"""What a retraining gives: every seed's metrics, their mean and spread, and the median student.
+
+Kept in the run folder as ``retrain/0017-same.json`` beside the median student's weights. No torch.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any, Literal
+
+from autokd.errors import ExportError
+from autokd.export.origin import Members
+from autokd.graphs import ArchGraph
+
+__all__ = ["Retrained", "SeedResult", "median_index", "summarise"]
+
+_FORMAT = 1
+
+Measured = Literal["validation", "test"]
+
+
+@dataclass(frozen=True, slots=True)
+class SeedResult:
+    """One seed's student.
+
+    Attributes:
+        seed: Of its weights and training.
+        graph_digest: Which graph it was built from.
+        params: Weights, count.
+        seconds: Training, seconds.
+        validation: Metrics on validation.
+        test: Metrics on test, measured once.
+    """
+
+    seed: int
+    graph_digest: str
+    params: int
+    seconds: float
+    validation: dict[str, float]
+    test: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Retrained:
+    """Students trained at full budget.
+
+    Attributes:
+        slot: The trial's slot.
+        members: ``same`` for the trial's own student, ``fresh`` for new ones of its family.
+        epochs: Epochs of each.
+        first_view: View of the first epoch: the search ended below it.
+        device: Where they were trained.
+        precision: What they were trained in.
+        seeds: A result for each seed.
+        median: Index of the seed whose weights are kept: the median on validation, of an even
+            number the lower of the two.
+        graph: That student.
+    """
+
+    slot: int
+    members: Members
+    epochs: int
+    first_view: int
+    device: str
+    precision: str
+    seeds: tuple[SeedResult, ...]
+    median: int
+    graph: ArchGraph
+
+    def mean(self, measured: Measured = "validation") -> dict[str, float]:
+        """Average over the seeds.
+
+        Args:
+            measured: ``validation`` or ``test``.
+
+        Returns:
+            Mean by metric.
+        """
+        return summarise([getattr(result, measured) for result in self.seeds])["mean"]
+
+    def std(self, measured: Measured = "validation") -> dict[str, float]:
+        """Say how far the seeds spread.
+
+        Args:
+            measured: ``validation`` or ``test``.
+
+        Returns:
+            Standard deviation (n - 1) by metric; empty for one seed.
+        """
+        return summarise([getattr(result, measured) for result in self.seeds])["std"]
+
+    def write(self, path: Path) -> None:
+        """Write the result, whole or not at all.
+
+        Args:
+            path: The file; its folder exists.
+
+        Raises:
+            ExportError: If it cannot be written.
+        """
+        partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            partial.write_text(json.dumps(self._as_dict(), indent=2), encoding="utf-8")
+            partial.replace(path)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            raise ExportError(f"{path} cannot be written: {error.strerror}") from error
+
+    def _as_dict(self) -> dict[str, Any]:
+        return {
+            "format": _FORMAT,
+            "n_seeds": len(self.seeds),
+            "validation": {"mean": self.mean("validation"), "std": self.std("validation")},
+            "test": {"mean": self.mean("test"), "std": self.std("test")},
+            **asdict(self),
+            "graph": json.loads(self.graph.to_json()),
+        }
+
+
+def summarise(results: Sequence[dict[str, float]]) -> dict[str, dict[str, float]]:
+    """Average metrics.
+
+    Args:
+        results: Metrics of each seed, at least one; all have the same names.
+
+    Returns:
+        ``mean`` and ``std`` (n - 1) by metric; ``std`` is empty for one seed.
+    """
+    columns = {name: [result[name] for result in results] for name in results[0]}
+    return {
+        "mean": {name: fmean(values) for name, values in columns.items()},
+        "std": {name: stdev(values) for name, values in columns.items() if len(values) > 1},
+    }
+
+
+def median_index(values: Sequence[float]) -> int:
+    """Find the median.
+
+    Args:
+        values: Numbers, at least one.
+
+    Returns:
+        Index of the median, of an even number the lower of the two; ties go to the first.
+    """
+    order = sorted(range(len(values)), key=lambda index: values[index])
+    return order[(len(values) - 1) // 2]

@@ -1,0 +1,178 @@
+"""The Pareto front as a figure, for one run or for several laid over each other.
+
+Quality stands over size. The front is a staircase: at each size, the best quality that the search
+found for no more. With three objectives and more the figure shows two of them, so its front is a
+set of points and no staircase.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from autokd.report.front_axes import add_zoom, quality_range, size_scale
+from autokd.report.gathered import POINT_LIMIT, Gathered, thinned
+from autokd.report.hover import hover
+from autokd.report.rounding import exact, metric_title
+from autokd.report.teacher_line import add_teachers
+from autokd.report.theme import (
+    BACKDROP,
+    DIMMED,
+    FAINT,
+    FRONT,
+    KNEE,
+    TEST,
+    clean,
+    new_figure,
+    run_style,
+)
+
+__all__ = ["HEIGHT", "front_figure"]
+
+HEIGHT = 480
+"""Height of the figure that tells the story, pixels."""
+
+
+def front_figure(runs: Sequence[Gathered]) -> go.Figure | None:
+    """Draw the front of each run over its other trials.
+
+    Args:
+        runs: The runs, at least one; the axes are those of the first. The trials that the race
+            stopped and the test results are shown for a single run only.
+
+    Returns:
+        The figure, or None if the first run has a single objective or no run has a front.
+    """
+    x, y = runs[0].size, runs[0].quality
+    drawn = [run for run in runs if not run.front.empty]
+    if x is None or not drawn:
+        return None
+    figure = new_figure(
+        height=HEIGHT,
+        x={"title": {"text": metric_title(x)}, **size_scale(drawn, x)},
+        y={"title": {"text": f"{metric_title(y)} (validation)"}, "range": quality_range(drawn, y)},
+    )
+    if len(runs) == 1:
+        _add_single(figure, runs[0], x, y)
+    else:
+        _add_several(figure, runs, x, y)
+    add_teachers(figure, drawn, metric=y)
+    add_zoom(figure, drawn, y)
+    return figure
+
+
+def _add_single(figure: go.Figure, run: Gathered, x: str, y: str) -> None:
+    behind = thinned(run.behind(), POINT_LIMIT)
+    cross = {"size": 6, "symbol": "x-thin", "line": {"width": 1.2, "color": FAINT}}
+    stopped, dominated = (
+        behind[behind["state"] == "stopped"],
+        behind[behind["state"] == "complete"],
+    )
+    _add_points(figure, run, stopped, x, y, name="stopped early", marker=cross)
+    _add_points(
+        figure,
+        run,
+        dominated,
+        x,
+        y,
+        name="dominated",
+        marker={"size": 7, "color": DIMMED},
+        opacity=0.55,
+    )
+    front = run.front.sort_values(x)
+    _add_front(figure, run, front, x, y, name="front (validation)", colour=FRONT, dash="solid")
+    _add_test(figure, front, x, y)
+    _add_knee(figure, run, x, y)
+
+
+def _add_several(figure: go.Figure, runs: Sequence[Gathered], x: str, y: str) -> None:
+    for position, run in enumerate(runs):
+        colour, dash = run_style(position)
+        behind = thinned(run.behind(), POINT_LIMIT // len(runs))
+        dominated = behind[behind["state"] == "complete"]
+        _add_points(
+            figure,
+            run,
+            dominated,
+            x,
+            y,
+            marker={"size": 6, "color": colour},
+            opacity=0.25,
+            showlegend=False,
+        )
+        front = run.front.sort_values(x)
+        _add_front(figure, run, front, x, y, name=clean(run.label), colour=colour, dash=dash)
+
+
+def _add_points(
+    figure: go.Figure, run: Gathered, rows: pd.DataFrame, x: str, y: str, **style: Any
+) -> None:
+    if not rows.empty:
+        places = {"x": rows[x].to_numpy(dtype=float), "y": rows[y].to_numpy(dtype=float)}
+        figure.add_scatter(**places, mode="markers", **hover(run, rows), **style)
+
+
+def _add_front(
+    figure: go.Figure,
+    run: Gathered,
+    rows: pd.DataFrame,
+    x: str,
+    y: str,
+    *,
+    name: str,
+    colour: str,
+    dash: str,
+) -> None:
+    if rows.empty:
+        return
+    shape = "hv" if run.direction(x) == "minimize" else "vh"
+    figure.add_scatter(
+        x=rows[x].to_numpy(dtype=float),
+        y=rows[y].to_numpy(dtype=float),
+        mode="lines+markers" if len(run.axes) == 2 else "markers",
+        line={"color": colour, "width": 2, "dash": dash, "shape": shape},
+        marker={"size": 9, "color": colour, "line": {"color": "#ffffff", "width": 1}},
+        name=name,
+        **hover(run, rows),
+    )
+
+
+def _add_test(figure: go.Figure, front: pd.DataFrame, x: str, y: str) -> None:
+    measured = front[front["test_top1"].notna()]
+    if y != "top1" or measured.empty:
+        return
+    figure.add_scatter(
+        x=measured[x].to_numpy(dtype=float),
+        y=measured["test_top1"].to_numpy(dtype=float),
+        mode="markers",
+        marker={"size": 10, "symbol": "diamond-open", "color": TEST, "line": {"width": 1.6}},
+        name="front (test)",
+        hoverinfo="text",
+        hovertext=[
+            f"<b>trial {slot}</b>  test top1  <b>{exact('top1', top1)}</b>"
+            for slot, top1 in zip(measured["trial"], measured["test_top1"], strict=True)
+        ],
+    )
+
+
+def _add_knee(figure: go.Figure, run: Gathered, x: str, y: str) -> None:
+    row = run.front[run.front["trial"] == run.knee].iloc[0]
+    place_x, place_y = float(row[x]), float(row[y])
+    ring = {"size": 19, "symbol": "circle-open", "color": KNEE, "line": {"width": 2.5}}
+    figure.add_scatter(
+        x=[place_x], y=[place_y], mode="markers", marker=ring, name="knee", hoverinfo="skip"
+    )
+    figure.add_annotation(
+        x=float(np.log10(place_x)) if run.is_log(x) else place_x,  # plotly wants the exponent here
+        y=place_y,
+        text=f"knee: trial {run.knee}",
+        ax=46,
+        ay=44,
+        arrowcolor=KNEE,
+        arrowwidth=1.2,
+        standoff=10,
+        font={"color": KNEE, "size": 12},
+        bgcolor=BACKDROP,
+    )

@@ -1,0 +1,91 @@
+"""Which part of the plane the figure of the front shows."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from autokd.report.gathered import Gathered
+from autokd.report.theme import FAINT, INK, log_axis
+
+__all__ = ["add_zoom", "quality_range", "size_scale"]
+
+_WIDE = 0.2
+"""Span of quality from which a closer look at its upper end is offered."""
+
+
+def quality_range(runs: Sequence[Gathered], metric: str) -> list[float]:
+    """Span the fronts, on validation and test, and the teachers.
+
+    Args:
+        runs: The runs, at least one with a front.
+        metric: The metric on the axis.
+
+    Returns:
+        Both ends, a little beyond. Trials far below the fronts are outside: a double click on the
+        figure shows them.
+    """
+    return _padded(*_span(runs, metric))
+
+
+def size_scale(runs: Sequence[Gathered], metric: str) -> dict[str, Any]:
+    """Describe the axis of the size metric.
+
+    Args:
+        runs: The runs, at least one; the first decides on the scale.
+        metric: The metric on the axis.
+
+    Returns:
+        Settings of the axis, logarithmic where the objective is.
+    """
+    if not runs[0].is_log(metric):
+        return {}
+    shown = pd.concat([run.trials[metric] for run in runs]).astype(float)
+    return log_axis(float(shown.min()), float(shown.max()))
+
+
+def add_zoom(figure: go.Figure, runs: Sequence[Gathered], metric: str) -> None:
+    """Offer the last ten points of a quality that spans many more: decisions are made there.
+
+    Args:
+        figure: The figure; it is changed where the fronts span more than twenty points.
+        runs: The runs, at least one with a front.
+        metric: The quality on the y axis.
+    """
+    low, high = _span(runs, metric)
+    best = max(float(run.front[metric].max()) for run in runs)
+    if not runs[0].is_higher_better or best - low <= _WIDE:
+        return
+    choices = (("whole front", _padded(low, high)), ("last 10 points", _padded(best - 0.1, high)))
+    menu = {
+        "type": "buttons",
+        "direction": "right",
+        "x": 1,
+        "xanchor": "right",
+        "y": 0.02,
+        "yanchor": "bottom",
+        "bgcolor": "#ffffff",
+        "bordercolor": FAINT,
+        "font": {"size": 11, "color": INK},
+        "pad": {"r": 4, "t": 0},
+        "buttons": [
+            {"label": label, "method": "relayout", "args": [{"yaxis.range": shown}]}
+            for label, shown in choices
+        ],
+    }
+    figure.update_layout(updatemenus=[menu])
+
+
+def _span(runs: Sequence[Gathered], metric: str) -> tuple[float, float]:
+    shown = [run.front[metric] for run in runs]
+    if metric == "top1":
+        shown += [run.front["test_top1"] for run in runs]
+        shown += [pd.Series([run.teacher["top1"]]) for run in runs]
+    every = pd.concat([column.astype(float) for column in shown]).dropna()
+    return float(every.min()), float(every.max())
+
+
+def _padded(low: float, high: float) -> list[float]:
+    pad = max(high - low, 0.01) * 0.08
+    return [low - pad, high + pad]

@@ -1,0 +1,186 @@
+"""What the report reads of a run, read once.
+
+Tables and figures are pure functions of `Gathered`; only this module calls a run's methods.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from autokd.graphs.ir import ArchGraph
+from autokd.pareto import Axis, knee
+from autokd.report.readable import ReadableRun
+from autokd.study import StudySpec
+
+__all__ = ["POINT_LIMIT", "STATES", "Gathered", "gather", "thinned"]
+
+POINT_LIMIT = 2000
+"""Trials behind the front in a figure at most, all runs together; a front is never thinned."""
+
+STATES = ("complete", "stopped", "infeasible", "failed", "running", "interrupted")
+"""States of a trial, in the order in which they are told."""
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """One run as tables and figures read it.
+
+    Attributes:
+        label: Name of the run, different from that of every other run in the report; plain text.
+        spec: The study.
+        teacher: Facts of the teacher.
+        info: What ``run.json`` says.
+        axes: The objectives.
+        quality: The quality metric.
+        size: The metric to weigh it against, None with a single objective.
+        trials: Every trial, one row each.
+        front: The front, sorted by params, one row each.
+        curves: Every rung that a trial reached.
+        hypervolume: Running hypervolume by order of completion.
+        importance: Share of each parameter, largest first.
+        rung_correlation: Kendall's tau of each rung with the top one.
+        knee: Trial at the knee of the front, None for an empty front.
+        graphs: Graphs of the front's students by trial.
+    """
+
+    label: str
+    spec: StudySpec
+    teacher: Mapping[str, Any]
+    info: Mapping[str, Any]
+    axes: tuple[Axis, ...]
+    quality: str
+    size: str | None
+    trials: pd.DataFrame
+    front: pd.DataFrame
+    curves: pd.DataFrame
+    hypervolume: pd.DataFrame
+    importance: Mapping[str, float]
+    rung_correlation: pd.DataFrame
+    knee: int | None
+    graphs: Mapping[int, ArchGraph]
+
+    @property
+    def is_higher_better(self) -> bool:
+        """Whether the quality metric is maximised."""
+        return self.direction(self.quality) != "minimize"
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Full names of the searched parameters in the search space's order, no fixed ones."""
+        dimensions = self.spec.search_space.dimensions()
+        return tuple(
+            d.name for d in dimensions if d.domain.type != "fixed" and d.name in self.trials
+        )
+
+    def direction(self, metric: str) -> str | None:
+        """Say in which direction a metric is optimised.
+
+        Args:
+            metric: The metric.
+
+        Returns:
+            ``minimize``, ``maximize``, or None if it is no objective.
+        """
+        return next((axis.direction for axis in self.axes if axis.metric == metric), None)
+
+    def is_log(self, metric: str) -> bool:
+        """Say whether a metric is compared by its logarithm.
+
+        Args:
+            metric: The metric.
+
+        Returns:
+            True if it is an objective on a log10 scale.
+        """
+        return any(axis.metric == metric and axis.scale == "log10" for axis in self.axes)
+
+    def behind(self) -> pd.DataFrame:
+        """Select the trials behind the front: complete and dominated, or stopped by the race.
+
+        Returns:
+            Their rows, in the order of the trials.
+        """
+        is_judged = self.trials["state"].isin(["complete", "stopped"])
+        is_behind = is_judged & ~self.trials["trial"].isin(self.front["trial"])
+        return self.trials[is_behind & self.trials[self.quality].notna()]
+
+
+def gather(runs: Sequence[ReadableRun], *, with_graphs: bool = True) -> list[Gathered]:
+    """Read runs.
+
+    Args:
+        runs: The runs, at least one.
+        with_graphs: Whether to read the graphs of the front's students.
+
+    Returns:
+        One `Gathered` a run, in the same order, with different labels.
+    """
+    return [
+        _gather(run, label, with_graphs=with_graphs)
+        for run, label in zip(runs, _labels([run.folder for run in runs]), strict=True)
+    ]
+
+
+def thinned(frame: pd.DataFrame, limit: int) -> pd.DataFrame:
+    """Keep rows spread evenly over a table.
+
+    Args:
+        frame: The table.
+        limit: Rows to keep at most, >= 0.
+
+    Returns:
+        The table itself if it is short enough, else ``limit`` of its rows in their order, the same
+        ones every time.
+    """
+    if len(frame) <= limit:
+        return frame
+    return frame.iloc[np.linspace(0, len(frame) - 1, limit).round().astype(np.int64)]
+
+
+def _gather(run: ReadableRun, label: str, *, with_graphs: bool) -> Gathered:
+    front = run.front()
+    slots = [int(slot) for slot in front["trial"]] if with_graphs else []
+    shares = sorted(run.importance().items(), key=lambda item: -item[1])
+    return Gathered(
+        label=label,
+        spec=run.spec,
+        teacher=run.teacher,
+        info=run.info,
+        axes=tuple(run.axes),
+        quality=run.first_metric,
+        size=_size(run),
+        trials=run.trials(),
+        front=front,
+        curves=run.curves(),
+        hypervolume=run.hypervolume(),
+        importance=dict(shares),
+        rung_correlation=run.rung_correlation(),
+        knee=_knee(front),
+        graphs={slot: run.graph(slot) for slot in slots},
+    )
+
+
+def _size(run: ReadableRun) -> str | None:
+    others = [axis.metric for axis in run.axes if axis.metric != run.first_metric]
+    if not others:
+        return None
+    return run.size_metric if run.size_metric in others else others[0]
+
+
+def _knee(front: pd.DataFrame) -> int | None:
+    if front.empty:
+        return None
+    return int(front["trial"].iloc[knee(front["top1"].to_numpy(), front["params"].to_numpy())])
+
+
+def _labels(folders: Sequence[Path]) -> list[str]:
+    """Name runs by their folder, and by number too where that does not tell them apart."""
+    names = [folder.name or str(folder) for folder in folders]
+    return [
+        name if names.count(name) == 1 else f"{name} ({position})"
+        for position, name in enumerate(names, start=1)
+    ]

@@ -1,0 +1,14 @@
+"use strict";
+// Plotly offers to upload a figure unless it is told not to; nothing here may leave the page.
+const settings = { responsive: true, displaylogo: false, displayModeBar: "hover", showSendToCloud: false, plotlyServerURL: "" };
+for (const place of document.querySelectorAll("[data-figure]")) {
+  const name = place.dataset.figure;
+  const figure = JSON.parse(document.getElementById(name).textContent);
+  const isFlat = figure.data[0].type === "scatter";
+  const buttons = isFlat ? [["toImage"], ["zoomIn2d", "zoomOut2d", "resetScale2d"]] : [["toImage"]];
+  Plotly.newPlot(place, figure.data, figure.layout, {
+    ...settings,
+    modeBarButtons: buttons,
+    toImageButtonOptions: { filename: name, scale: 2 },
+  });
+}

@@ -1,0 +1,225 @@
+"""The panels of the report: each a table or a figure with a heading and a line that explains it.
+
+A panel that has nothing to show says why.
+"""
+
+from collections.abc import Sequence
+from html import escape
+
+import plotly.graph_objects as go
+
+from autokd.report import story, tables
+from autokd.report.front import front_figure
+from autokd.report.gallery import chosen_trials, gallery
+from autokd.report.gathered import Gathered
+from autokd.report.html import Panel, Width
+from autokd.report.parameters import AXIS_LIMIT, LINE_LIMIT, importance_figure, parallel_figure
+from autokd.report.progress import best_figure, curves_figure, hypervolume_figure
+
+__all__ = [
+    "comparison",
+    "conditions",
+    "curves",
+    "drawings",
+    "front",
+    "hypervolume",
+    "importance",
+    "parallel",
+    "remarks",
+    "rungs",
+    "students",
+]
+
+_NO_FRONT = "No feasible trial has finished the top rung."
+
+
+def front(runs: Sequence[Gathered]) -> Panel:
+    """Show the front as a figure; with a single objective, the best value over trials.
+
+    Args:
+        runs: The runs, at least one.
+
+    Returns:
+        The panel.
+    """
+    if runs[0].size is None:
+        note = "One objective: the complete trials, and the best up to each."
+        return Panel("Best so far", _or(best_figure(runs), _NO_FRONT), note, 7)
+    note = (
+        "Hover a point for its parameters; a click in the legend hides, a double click shows all."
+    )
+    return Panel("Pareto front", _or(front_figure(runs), _NO_FRONT), note, 7)
+
+
+def students(run: Gathered, *, width: Width) -> Panel:
+    """Show the front as a table.
+
+    Args:
+        run: The run.
+        width: Columns of the panel; a narrow one links to the drawings.
+
+    Returns:
+        The panel.
+    """
+    links = {slot: f"trial-{slot}" for slot in chosen_trials(run)} if width < 12 else None
+    shaded = " Shaded: the knee." if run.size is not None else ""
+    note = f"top1: on validation. smaller: than the teacher, in params.{shaded}"
+    table = tables.front_table(run, links=links)
+    return Panel("The front's students", _scroll(table, _NO_FRONT), note, width)
+
+
+def comparison(runs: Sequence[Gathered]) -> Panel:
+    """Set several runs beside each other.
+
+    Args:
+        runs: The runs, at least two.
+
+    Returns:
+        The panel.
+    """
+    note = "≤: the best validation top1 on the front up to so many params."
+    return Panel("Runs compared", _scroll(tables.comparison_table(runs), ""), note, 5)
+
+
+def hypervolume(runs: Sequence[Gathered]) -> tuple[Panel, Panel]:
+    """Show the hypervolume over trials and over seconds.
+
+    Args:
+        runs: The runs, at least one.
+
+    Returns:
+        The two panels.
+    """
+    note = "What the front dominates up to the study's reference point; higher is better."
+    over_trials = _or(hypervolume_figure(runs, over="trials"), _NO_FRONT)
+    over_seconds = _or(hypervolume_figure(runs, over="seconds"), _NO_FRONT)
+    return (
+        Panel("Hypervolume over trials", over_trials, note, 6),
+        Panel("Hypervolume over seconds", over_seconds, "The same over time, teacher apart.", 6),
+    )
+
+
+def curves(run: Gathered) -> Panel:
+    """Show the learning curves.
+
+    Args:
+        run: The run.
+
+    Returns:
+        The panel.
+    """
+    note = "Validation at the end of each rung; a line that ends early was stopped by the race."
+    return Panel(
+        "Learning curves by rung", _or(curves_figure(run), "No rung was reached."), note, 7
+    )
+
+
+def importance(run: Gathered) -> Panel:
+    """Show the importance of the parameters.
+
+    Args:
+        run: The run.
+
+    Returns:
+        The panel.
+    """
+    figure = _or(importance_figure(run), "Too few complete trials to tell.")
+    return Panel("Parameter importance", figure, "For reaching the front.", 5)
+
+
+def parallel(run: Gathered) -> Panel:
+    """Show the parallel coordinates.
+
+    Args:
+        run: The run.
+
+    Returns:
+        The panel.
+    """
+    n_complete = int((run.trials["state"] == "complete").sum())
+    lines = f"A line for each of {min(n_complete, LINE_LIMIT)} of {n_complete} complete trials"
+    is_cut = len(run.parameters) > AXIS_LIMIT
+    axes = f" Only the {AXIS_LIMIT} most important parameters are shown." if is_cut else ""
+    note = f"{lines}, coloured by {run.quality}. Drag along an axis to select.{axes}"
+    return Panel(
+        "Parallel coordinates",
+        _or(parallel_figure(run), "Fewer than two trials are complete."),
+        note,
+    )
+
+
+def drawings(run: Gathered, *, is_linked: bool) -> Panel:
+    """Show the students of the front.
+
+    Args:
+        run: The run.
+        is_linked: Whether a table on the page links to the drawings.
+
+    Returns:
+        The panel; it says so where not all students are drawn.
+    """
+    n_drawn, n_front = len(chosen_trials(run)), len(run.front)
+    some = f"{n_drawn} of {n_front} students, spread over the front"
+    note = f"{'All students' if n_drawn == n_front else some}, smallest first; left is the image."
+    if not n_drawn:
+        return Panel("Students on the front", _said(_NO_FRONT))
+    return Panel("Students on the front", gallery(run, is_linked=is_linked), note)
+
+
+def rungs(run: Gathered) -> Panel:
+    """Show how well the rungs ranked.
+
+    Args:
+        run: The run.
+
+    Returns:
+        The panel.
+    """
+    note = (
+        "Kendall's tau between a rung's order and the top rung's, among trials that finished: 1 "
+        "is the same order, 0 is none. The race has removed the weakest, which lowers it."
+    )
+    empty = "There is one rung only, or no trial has finished the top one."
+    return Panel("Do early rungs rank well?", _scroll(tables.rung_table(run), empty), note, 5)
+
+
+def conditions(run: Gathered) -> Panel:
+    """Show under which conditions the numbers were found.
+
+    Args:
+        run: The run.
+
+    Returns:
+        The panel.
+    """
+    rows = [
+        f"<dt>{escape(name)}</dt><dd>{escape(said)}</dd>" for name, said in story.conditions(run)
+    ]
+    return Panel("Conditions", f"<dl>{''.join(rows)}</dl>", "", 7)
+
+
+def remarks(runs: Sequence[Gathered]) -> Panel:
+    """Show what a reader must know before believing the numbers.
+
+    Args:
+        runs: The runs, at least one.
+
+    Returns:
+        The panel.
+    """
+    items = "".join(f"<li>{escape(note)}</li>" for note in story.notes(runs))
+    return Panel("How to read these numbers", f"<ul>{items}</ul>")
+
+
+def _scroll(table: tables.Table, otherwise: str) -> str:
+    if not table.rows:
+        return _said(otherwise)
+    return f'<div class="scroll" tabindex="0">{table.to_html()}</div>'
+
+
+def _or(figure: go.Figure | None, otherwise: str) -> go.Figure | str:
+    return _said(otherwise) if figure is None else figure
+
+
+def _said(reason: str) -> str:
+    return f'<p class="soft">{escape(reason)}</p>'

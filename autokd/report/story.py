@@ -1,0 +1,195 @@
+"""What the report says in words: the result in a sentence, and how to read the numbers.
+
+Plain text; the page escapes it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from autokd.report.gathered import POINT_LIMIT, STATES, Gathered
+from autokd.report.rounding import exact, short, times
+
+__all__ = ["NEAR", "conditions", "counts", "headline", "notes"]
+
+NEAR = 0.01
+"""How far below the teacher's validation top1 a student may be to count as near it."""
+
+_TOLD = {"n_workers": "workers"}
+_INFO = ("device", "hardware", "n_workers", "started", "ended", "versions")
+
+
+def headline(runs: Sequence[Gathered]) -> str:
+    """Tell the result in a sentence or two.
+
+    Args:
+        runs: The runs, at least one.
+
+    Returns:
+        For one run: the size of the front, and the smallest student near the teacher with its
+        ratio of size. For several: which one has the largest hypervolume.
+    """
+    if len(runs) > 1:
+        return _comparison(runs)
+    run = runs[0]
+    if run.front.empty:
+        return "The front is empty: no feasible trial has finished the top rung yet."
+    if run.size is None:
+        return f"The best student is {_student(run.front.to_dict('records')[0])}. {_teacher(run)}"
+    sizes = run.front["params"]
+    n = len(run.front)
+    span = (
+        f"A front of {n} student{'s' * (n > 1)} from {short(sizes.min())} to {short(sizes.max())}"
+    )
+    return f"{span} params. {_near_teacher(run)} {_teacher(run)}"
+
+
+def counts(run: Gathered) -> str:
+    """Count the trials by state.
+
+    Args:
+        run: The run.
+
+    Returns:
+        ``60 trials: 31 complete, 27 stopped, 2 failed``; states without a trial are left out.
+    """
+    found = run.trials["state"].value_counts()
+    states = [f"{found[state]:,} {state}" for state in STATES if state in found]
+    noun = "trial" if len(run.trials) == 1 else "trials"
+    return f"{len(run.trials):,} {noun}" + (f": {', '.join(states)}" if states else "")
+
+
+def conditions(run: Gathered) -> list[tuple[str, str]]:
+    """List under which conditions the numbers were found.
+
+    Args:
+        run: The run.
+
+    Returns:
+        Name and value. The storage is left out: its address may hold a password.
+    """
+    spec = run.spec
+    rungs = ", ".join(str(rung) for rung in spec.fidelity.ladder.rungs)
+    found = [
+        ("data", spec.data.source),
+        ("search space", spec.search_space.title),
+        ("objectives", ", ".join(f"{axis.metric} ({axis.direction})" for axis in run.axes)),
+        ("sampler", spec.sampler.name),
+        ("rungs", f"{rungs} epochs"),
+        ("students per trial", str(spec.family_size)),
+        ("seed", str(spec.seed)),
+    ]
+    told = [(name, run.info.get(name)) for name in _INFO]
+    return found + [
+        (_TOLD.get(name, name), _flat(said)) for name, said in told if said is not None
+    ]
+
+
+def notes(runs: Sequence[Gathered]) -> list[str]:
+    """List what a reader must know before believing the numbers.
+
+    Args:
+        runs: The runs, at least one.
+
+    Returns:
+        Sentences.
+    """
+    said = [_optimism(runs)]
+    for run in runs:
+        prefix = "" if len(runs) == 1 else f"{run.label}: "
+        said += [prefix + note for note in _run_notes(run, POINT_LIMIT // len(runs))]
+    if not _share_axes(runs):
+        said.append(
+            "The runs have different objectives or reference points, so their hypervolumes cannot "
+            f"be compared; the axes of the front are those of {runs[0].label}."
+        )
+    if len({str(run.teacher.get("digest", run.label)) for run in runs}) > 1:
+        said.append("The runs have different teachers.")
+    return said
+
+
+def _optimism(runs: Sequence[Gathered]) -> str:
+    note = (
+        "Search, race and front use validation images only. The best of many trials on validation "
+        "is optimistic: part of its lead is luck."
+    )
+    if all(run.front["test_top1"].isna().all() for run in runs):
+        return f"{note} The test set has not been measured yet."
+    return f"{note} The test set was measured once, after the search, for the front."
+
+
+def _run_notes(run: Gathered, limit: int) -> Iterator[str]:
+    teacher, behind = run.teacher, run.behind()
+    if teacher["saw_validation"]:
+        yield (
+            "The teacher was trained on the images that validation is cut from "
+            "(teacher.saw_validation), so its validation top1 of "
+            f"{exact('top1', teacher['top1'])} is too high; on test it has "
+            f"{exact('top1', teacher['test_top1'])}."
+        )
+    if len(behind) > limit:
+        yield (
+            f"{len(behind):,} trials lie behind the front; a figure draws {limit:,} of them at "
+            "most, spread evenly over the search. The front itself is drawn whole."
+        )
+    if (behind["state"] == "stopped").any():
+        yield "A stopped trial has the score of the rung at which it was stopped."
+    if run.spec.family_size > 1:
+        yield (
+            f"Each trial trained {run.spec.family_size} students of one family: metrics are their "
+            "mean, ± is their standard deviation, and drawings show the first of them."
+        )
+    if len(run.axes) > 2:
+        yield (
+            f"The study has {len(run.axes)} objectives: "
+            f"{', '.join(axis.metric for axis in run.axes)}. The figure shows {run.quality} over "
+            f"{run.size}, so a student of the front may look dominated there."
+        )
+
+
+def _comparison(runs: Sequence[Gathered]) -> str:
+    known = [run for run in runs if len(run.hypervolume)]
+    if not known or not _share_axes(runs):
+        return f"{len(runs)} runs laid over each other."
+    volumes = {run.label: float(run.hypervolume["hypervolume"].iloc[-1]) for run in known}
+    best = max(volumes, key=lambda label: volumes[label])
+    return f"Of {len(runs)} runs, {best} has the largest hypervolume, {volumes[best]:.4g}."
+
+
+def _share_axes(runs: Sequence[Gathered]) -> bool:
+    return len({run.axes for run in runs}) == 1
+
+
+def _near_teacher(run: Gathered) -> str:
+    students = run.front.to_dict("records")
+    near = [row for row in students if row["top1"] >= run.teacher["top1"] - NEAR]
+    if not near:
+        best = _student(max(students, key=lambda row: row["top1"]))
+        return (
+            f"None is within 1 percentage point of the teacher on validation; the best is {best}."
+        )
+    smallest = min(near, key=lambda row: row["params"])
+    ratio = times(run.teacher["params"] / smallest["params"])
+    return (
+        "The smallest within 1 percentage point of the teacher on validation is "
+        f"{_student(smallest)}: {ratio} smaller."
+    )
+
+
+def _student(row: Mapping[Any, Any]) -> str:
+    facts = f"top1 {exact('top1', row['top1'])}, test {exact('top1', row['test_top1'])}"
+    return f"trial {row['trial']} with {short(row['params'])} params ({facts})"
+
+
+def _teacher(run: Gathered) -> str:
+    teacher = run.teacher
+    top1, test = exact("top1", teacher["top1"]), exact("top1", teacher["test_top1"])
+    size = short(teacher["params"])
+    return f"The teacher, {teacher['name']}, has {size} params (top1 {top1}, test {test})."
+
+
+def _flat(found: object) -> str:
+    if isinstance(found, Mapping):
+        return ", ".join(f"{key} {_flat(value)}" for key, value in found.items())
+    if isinstance(found, list | tuple):
+        return ", ".join(_flat(item) for item in found)
+    return str(found)

@@ -1,0 +1,160 @@
+"""Tables of the report: the front, several runs compared, how well the rungs ranked."""
+
+from collections.abc import Mapping, Sequence
+from math import floor, log10
+from typing import Any
+
+import pandas as pd
+
+from autokd.report.gathered import Gathered, gather
+from autokd.report.readable import ReadableRun
+from autokd.report.rounding import MISSING, exact, short, times, value
+from autokd.report.table import Table
+
+__all__ = [
+    "Table",
+    "comparison_table",
+    "front_table",
+    "front_text",
+    "rung_table",
+    "size_limits",
+]
+
+_SHOWN_LIMITS = 4
+
+
+def front_text(run: ReadableRun) -> str:
+    """Write the front of a run for a terminal.
+
+    Args:
+        run: The run.
+
+    Returns:
+        The table, the knee marked by a star; one line that says so for an empty front.
+
+    Raises:
+        RunError: If the run cannot be read.
+    """
+    (gathered,) = gather([run], with_graphs=False)
+    if gathered.front.empty:
+        return "the front is empty: no feasible trial has finished the top rung"
+    return front_table(gathered).to_text()
+
+
+def front_table(run: Gathered, *, links: Mapping[int, str] | None = None) -> Table:
+    """Tabulate the front, smallest student first, the knee marked.
+
+    Args:
+        run: The run.
+        links: Anchor on the page by trial; None for none.
+
+    Returns:
+        The table. Columns in which no student has a value are left out.
+    """
+    slots = [int(slot) for slot in run.front["trial"]]
+    columns = {
+        "trial": [str(slot) for slot in slots],
+        **_size_columns(run),
+        **_quality_columns(run),
+        **_method_column(run),
+    }
+    known = links or {}
+    return Table(
+        tuple(columns),
+        tuple(zip(*columns.values(), strict=True)),
+        marked=frozenset(at for at, slot in enumerate(slots) if run.size and slot == run.knee),
+        links={at: known[slot] for at, slot in enumerate(slots) if slot in known},
+    )
+
+
+def comparison_table(runs: Sequence[Gathered]) -> Table:
+    """Set several runs beside each other.
+
+    Args:
+        runs: The runs, at least one.
+
+    Returns:
+        A row a run: trials, front size, hypervolume, and the best validation top1 among the
+        front's students up to each of `size_limits`.
+    """
+    limits = size_limits([run.front for run in runs])
+    fixed = ("run", "trials", "front", "hypervolume")
+    headings = (*fixed, *(f"≤ {short(limit)}" for limit in limits))
+    return Table(headings, tuple(_comparison_row(run, limits) for run in runs))
+
+
+def rung_table(run: Gathered) -> Table:
+    """Tabulate how well each rung's order agrees with the top rung's.
+
+    Args:
+        run: The run.
+
+    Returns:
+        The table; without rows if no trial finished the top rung or there is no other.
+    """
+    rows = [
+        (value(row["epochs"]), value(row["n"]), exact("tau", row["tau"]))
+        for row in run.rung_correlation.to_dict("records")
+    ]
+    return Table(("epochs", "trials", "Kendall's tau"), tuple(rows))
+
+
+def size_limits(fronts: Sequence[pd.DataFrame]) -> list[float]:
+    """Choose round sizes at which fronts can be compared.
+
+    Args:
+        fronts: Fronts with a column ``params``.
+
+    Returns:
+        Up to four counts of the form 1, 2 or 5 times a power of ten, spread evenly between the
+        smallest and the largest student; none if no such count lies between them.
+    """
+    sizes = pd.concat([front["params"] for front in fronts]).astype(float)
+    if sizes.empty:
+        return []
+    low, high = float(sizes.min()), float(sizes.max())
+    powers = range(floor(log10(low)), floor(log10(high)) + 1)
+    counts = [step * 10.0**power for power in powers for step in (1, 2, 5)]
+    inside = [count for count in counts if low <= count <= high]
+    if len(inside) <= _SHOWN_LIMITS:
+        return inside
+    step = (len(inside) - 1) / (_SHOWN_LIMITS - 1)
+    return [inside[round(position * step)] for position in range(_SHOWN_LIMITS)]
+
+
+def _size_columns(run: Gathered) -> dict[str, list[str]]:
+    params = run.front["params"].astype(float)
+    teacher = float(run.teacher["params"])
+    return {
+        "params": [exact("params", count) for count in params],
+        "smaller": [times(teacher / count) for count in params],
+    }
+
+
+def _quality_columns(run: Gathered) -> dict[str, list[str]]:
+    objectives = [axis.metric for axis in run.axes if axis.metric not in ("top1", "params")]
+    columns = {"top1": [_top1(row) for row in run.front.to_dict("records")]}
+    for metric in dict.fromkeys(["test_top1", *objectives, "agreement"]):
+        if metric in run.front and run.front[metric].notna().any():
+            cells = [exact(metric, number) for number in run.front[metric].astype(float)]
+            columns[metric.replace("_top1", " top1")] = cells
+    return columns
+
+
+def _method_column(run: Gathered) -> dict[str, list[str]]:
+    """Name the distillation method where students differ in it."""
+    if "kd.method" not in run.parameters:
+        return {}
+    return {"method": [value(method) for method in run.front["kd.method"]]}
+
+
+def _top1(row: Mapping[Any, Any]) -> str:
+    text = exact("top1", row["top1"])
+    return f"{text} ± {exact('top1', row['top1_std'])}" if "top1_std" in row else text
+
+
+def _comparison_row(run: Gathered, limits: Sequence[float]) -> tuple[str, ...]:
+    volume = f"{run.hypervolume['hypervolume'].iloc[-1]:.4g}" if len(run.hypervolume) else MISSING
+    best = [run.front.loc[run.front["params"] <= limit, "top1"].max() for limit in limits]
+    counts = (str(len(run.trials)), str(len(run.front)), volume)
+    return (run.label, *counts, *(exact("top1", float(top1)) for top1 in best))

@@ -1,0 +1,287 @@
+"""The ledger: every fact about a study's trials, in an Optuna storage.
+
+The storage is the one truth, and Optuna's own tools read it: directions and values are in the
+metrics' own units, a trial stopped by the race is PRUNED, one refused before training is PRUNED
+with a violated constraint, a lost one is FAIL. What Optuna has no place for is in the trial's
+attribute ``autokd`` (`autokd.runs.record`). One process writes; a trial is created from a template
+in one write. Errors of Optuna and of its database become `RunError` here and nowhere else.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.storages import BaseStorage, RDBStorage
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState, create_trial
+from sqlalchemy.exc import SQLAlchemyError
+
+from autokd.errors import RunError
+from autokd.parameters import Value
+from autokd.runs.record import Outcome, Record
+from autokd.study import Objective
+
+__all__ = ["ATTRIBUTE", "Ledger", "quiet_optuna"]
+
+ATTRIBUTE = "autokd"
+"""Name of the user attribute that holds a trial's record."""
+
+_STATES: dict[Outcome, TrialState] = {
+    "complete": TrialState.COMPLETE,
+    "stopped": TrialState.PRUNED,
+    "infeasible": TrialState.PRUNED,
+    "failed": TrialState.FAIL,
+    "interrupted": TrialState.FAIL,
+}
+
+
+class Ledger:
+    """A study's storage, opened by the one process that writes it or by readers.
+
+    Args:
+        url: An Optuna storage URL, ``sqlite:///runs/digits/study.db`` or
+            ``postgresql+psycopg://...``.
+        name: The study's name in the storage.
+        objectives: The study's objectives when the study is created; None opens an existing one.
+
+    Raises:
+        RunError: If the storage cannot be reached, or holds no such study.
+    """
+
+    def __init__(
+        self, url: str, name: str, *, objectives: Sequence[Objective] | None = None
+    ) -> None:
+        self.url = url
+        self.name = name
+        with _translated(url):
+            self._storage: BaseStorage = _open(url)
+            self._study_id = self._find(objectives)
+        self._ids: dict[int, int] = {}
+
+    def begin(
+        self,
+        record: Record,
+        *,
+        params: Mapping[str, Value],
+        distributions: Mapping[str, BaseDistribution],
+        notes: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write a trial that starts to run.
+
+        Args:
+            record: The attempt's record.
+            params: Searched parameters by full name.
+            distributions: Their Optuna distributions.
+            notes: What the sampler noted with the trial (Optuna's system attributes).
+
+        Raises:
+            RunError: If the storage fails.
+        """
+        template = create_trial(
+            state=TrialState.RUNNING,
+            params=dict(params),
+            distributions=dict(distributions),
+            user_attrs={ATTRIBUTE: record.as_dict()},
+            system_attrs=dict(notes or {}),
+        )
+        with _translated(self.url):
+            trial_id = self._storage.create_new_trial(self._study_id, template_trial=template)
+        self._ids[record.slot] = trial_id
+
+    def update(self, record: Record) -> None:
+        """Write a running trial's grown record.
+
+        Args:
+            record: The record of a slot that `begin` has written in this session.
+
+        Raises:
+            RunError: If the storage fails.
+        """
+        with _translated(self.url):
+            self._storage.set_trial_user_attr(self._ids[record.slot], ATTRIBUTE, record.as_dict())
+
+    def refuse(
+        self,
+        record: Record,
+        *,
+        params: Mapping[str, Value],
+        distributions: Mapping[str, BaseDistribution],
+        violation: float,
+    ) -> None:
+        """Write a trial that is infeasible before any training, in one write.
+
+        Args:
+            record: The closed record.
+            params: Searched parameters by full name.
+            distributions: Their Optuna distributions.
+            violation: How far the bound is exceeded, > 0; kept as Optuna's constraint ``size``.
+
+        Raises:
+            RunError: If the storage fails.
+        """
+        template = create_trial(
+            state=_STATES[record.outcome],
+            params=dict(params),
+            distributions=dict(distributions),
+            user_attrs={ATTRIBUTE: record.as_dict()},
+            constraints={"size": violation},
+        )
+        with _translated(self.url):
+            self._storage.create_new_trial(self._study_id, template_trial=template)
+
+    def finish(self, record: Record, *, values: Sequence[float] | None = None) -> None:
+        """Write a trial's end.
+
+        Args:
+            record: The closed record.
+            values: The objectives in their own units, for a complete trial only.
+
+        Raises:
+            RunError: If the storage fails.
+        """
+        self.update(record)
+        trial_id = self._ids.pop(record.slot)
+        with _translated(self.url):
+            self._storage.set_trial_state_values(trial_id, _STATES[record.outcome], values)
+
+    def close_running(self, *, reason: str, at_s: float) -> list[Record]:
+        """Mark the trials that an earlier session left running as interrupted.
+
+        Args:
+            reason: Why, for their records.
+            at_s: Seconds of searching so far.
+
+        Returns:
+            Their closed records.
+
+        Raises:
+            RunError: If the storage fails.
+        """
+        closed = []
+        for trial in self.trials():
+            if trial.state == TrialState.RUNNING:
+                record = Record.from_dict(trial.user_attrs[ATTRIBUTE])
+                self._ids[record.slot] = trial._trial_id
+                closed.append(record.ended("interrupted", at_s=at_s, reason=reason))
+                self.finish(closed[-1])
+        return closed
+
+    def trials(self) -> list[FrozenTrial]:
+        """Read every trial that has a record.
+
+        Returns:
+            Optuna's trials in the order of their numbers, all attempts included.
+
+        Raises:
+            RunError: If the storage fails.
+        """
+        with _translated(self.url):
+            trials = self._storage.get_all_trials(self._study_id, deepcopy=False)
+        return [trial for trial in trials if ATTRIBUTE in trial.user_attrs]
+
+    def records(self) -> list[Record]:
+        """Read the last attempt at every slot.
+
+        Returns:
+            Records by slot number.
+
+        Raises:
+            RunError: If the storage fails.
+        """
+        return [Record.from_dict(trial.user_attrs[ATTRIBUTE]) for trial in self.last_attempts()]
+
+    def last_attempts(self) -> list[FrozenTrial]:
+        """Read the Optuna trial of the last attempt at every slot.
+
+        Returns:
+            Trials by slot number.
+
+        Raises:
+            RunError: If the storage fails.
+        """
+        last = {trial.user_attrs[ATTRIBUTE]["slot"]: trial for trial in self.trials()}
+        return [last[slot] for slot in sorted(last)]
+
+    def note(self, key: str, value: Any) -> None:
+        """Write a fact about the study as a whole.
+
+        Args:
+            key: Its name; ``autokd_`` is put in front.
+            value: JSON types.
+
+        Raises:
+            RunError: If the storage fails.
+        """
+        with _translated(self.url):
+            self._storage.set_study_user_attr(self._study_id, f"{ATTRIBUTE}_{key}", value)
+
+    def noted(self, key: str) -> Any:
+        """Read a fact about the study as a whole.
+
+        Args:
+            key: Its name.
+
+        Returns:
+            What `note` wrote; None when nothing was.
+
+        Raises:
+            RunError: If the storage fails.
+        """
+        with _translated(self.url):
+            return self._storage.get_study_user_attrs(self._study_id).get(f"{ATTRIBUTE}_{key}")
+
+    def study(self) -> optuna.Study:
+        """Open the study with Optuna's own class.
+
+        Returns:
+            The study, for reading.
+
+        Raises:
+            RunError: If the storage fails.
+        """
+        with _translated(self.url):
+            return optuna.load_study(study_name=self.name, storage=self._storage)
+
+    def close(self) -> None:
+        """Give up the connection to the storage."""
+        self._storage.remove_session()
+
+    def _find(self, objectives: Sequence[Objective] | None) -> int:
+        known = {study.study_name: study._study_id for study in self._storage.get_all_studies()}
+        if self.name in known:
+            return known[self.name]
+        if objectives is None:
+            raise RunError(f"{self.url} holds no study called {self.name!r}")
+        directions = [StudyDirection[objective.direction.upper()] for objective in objectives]
+        study_id = self._storage.create_new_study(directions, self.name)
+        names = [objective.metric for objective in objectives]
+        # What `Study.set_metric_names` writes; that method is marked experimental and would warn.
+        self._storage.set_study_system_attr(study_id, "study:metric_names", names)
+        return study_id
+
+
+def quiet_optuna() -> None:
+    """Keep Optuna from logging every trial; autokd shows its own progress."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+def _open(url: str) -> RDBStorage:
+    patience = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
+    return RDBStorage(url, engine_kwargs=patience)
+
+
+@contextmanager
+def _translated(url: str) -> Iterator[None]:
+    try:
+        yield
+    except (SQLAlchemyError, optuna.exceptions.StorageInternalError, ImportError) as error:
+        first_line = str(error.__cause__ or error).strip().splitlines()[0]
+        raise RunError(f"storage {_without_password(url)} cannot be used: {first_line}") from error
+
+
+def _without_password(url: str) -> str:
+    scheme, separator, rest = url.partition("://")
+    account, at, place = rest.rpartition("@")
+    return f"{scheme}{separator}{account.partition(':')[0]}{at}{place}"

@@ -1,0 +1,146 @@
+"""What is kept of a trial.
+
+A record is one JSON value in Optuna's storage, the trial's user attribute ``autokd``. It grows by rung and is complete in itself: with Optuna's own trial (its parameters, state
+and values) it is all that a report or a resumed search needs. Students' graphs and weights are
+files of the run folder, named by slot.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal, Self
+
+from autokd.parameters import Value
+
+__all__ = ["Outcome", "Record", "RungResult"]
+
+Outcome = Literal["running", "complete", "stopped", "infeasible", "failed", "interrupted"]
+"""How a trial stands: ``stopped`` by the race, ``interrupted`` when the search ended before it
+(its slot is retried).
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RungResult:
+    """What a trial showed at one rung.
+
+    Attributes:
+        epochs: The rung.
+        metrics: Metrics on validation and size, the family's mean.
+        spread: Standard deviation over the family (n - 1); empty for a single student.
+        seconds: Training and scoring of this rung's segment, seconds.
+        goes_on: Whether the race let the trial train on; at the top rung always False.
+        verdict: The race's reason in words.
+    """
+
+    epochs: int
+    metrics: dict[str, float]
+    spread: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    goes_on: bool = False
+    verdict: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One attempt at one slot.
+
+    Attributes:
+        slot: Number of the planned trial, >= 0.
+        attempt: 0 for the first attempt at the slot, then counted on.
+        seed: Seed of the slot; graphs and weights of the family follow from it.
+        point: The whole point, fixed values included.
+        outcome: How it stands.
+        cost: ``params``, ``macs``, ``peak_bytes`` and, where measured, ``latency_s``: the family's
+            mean.
+        graphs: Digests of the family's graphs.
+        rungs: Results by rung, lowest first.
+        reason: Why it was stopped, infeasible or failed; empty otherwise.
+        began_s: Seconds of searching, all sessions counted, when it began.
+        ended_s: The same when it ended; None while it runs.
+    """
+
+    slot: int
+    attempt: int
+    seed: int
+    point: dict[str, Value]
+    outcome: Outcome = "running"
+    cost: dict[str, float] = field(default_factory=dict)
+    graphs: tuple[str, ...] = ()
+    rungs: tuple[RungResult, ...] = ()
+    reason: str = ""
+    began_s: float = 0.0
+    ended_s: float | None = None
+
+    @property
+    def epochs(self) -> int:
+        """The highest rung reached, epochs; 0 before the first."""
+        return self.rungs[-1].epochs if self.rungs else 0
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Metrics at the highest rung reached; before the first, the cost alone."""
+        return self.rungs[-1].metrics if self.rungs else dict(self.cost)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training and scoring, all rungs together."""
+        return sum(rung.seconds for rung in self.rungs)
+
+    def costing(self, cost: Mapping[str, float], *, graphs: Sequence[str]) -> Self:
+        """Add what is known once the graphs are drawn.
+
+        Args:
+            cost: Cost by metric.
+            graphs: Digests of the graphs.
+
+        Returns:
+            A fuller record.
+        """
+        return replace(self, cost=dict(cost), graphs=tuple(graphs))
+
+    def with_rung(self, result: RungResult) -> Self:
+        """Add a rung's result.
+
+        Args:
+            result: The result.
+
+        Returns:
+            A longer record.
+        """
+        return replace(self, rungs=(*self.rungs, result))
+
+    def ended(self, outcome: Outcome, *, at_s: float, reason: str = "") -> Self:
+        """Close the record.
+
+        Args:
+            outcome: How the trial ended.
+            at_s: Seconds of searching at its end.
+            reason: Why, where it did not complete.
+
+        Returns:
+            The closed record; a killed or interrupted attempt drops its rung results, since its
+            slot is retried.
+        """
+        rungs = () if outcome == "interrupted" else self.rungs
+        return replace(self, outcome=outcome, ended_s=at_s, reason=reason, rungs=rungs)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the record as JSON types.
+
+        Returns:
+            A mapping that `from_dict` reads back.
+        """
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> "Record":
+        """Read a record.
+
+        Args:
+            raw: What `as_dict` gave.
+
+        Returns:
+            The record.
+        """
+        rungs = tuple(RungResult(**rung) for rung in raw["rungs"])
+        return cls(**{**raw, "rungs": rungs, "graphs": tuple(raw["graphs"])})

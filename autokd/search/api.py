@@ -1,0 +1,203 @@
+"""`search`: a study from beginning to end, or from where it was left.
+
+Everything that can be checked is checked before the first epoch: definitions, run folder, storage,
+data and teacher. Then the loop runs, and when its budget is spent the test set is measured once,
+for the front.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import filelock
+from torch import nn
+
+from autokd.definitions import find, read
+from autokd.distill import PreparedStudy, prepare
+from autokd.errors import RunError
+from autokd.runs import Ledger, Run, RunFolder, load_run, quiet_optuna
+from autokd.search.finish import measure_test
+from autokd.search.latency import make_measure
+from autokd.search.loop import Loop
+from autokd.search.progress import Listener, Silent
+from autokd.search.provenance import check_unchanged, describe_run, now
+from autokd.search.workers import make_crew
+from autokd.study import Budget, StudySpec, load_study
+
+__all__ = ["search"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where a study came from: its name, and its files for the run folder."""
+
+    spec: StudySpec
+    name: str
+    files: dict[str, Path]
+
+
+def search(
+    study: StudySpec | str | Path,
+    *,
+    teacher: nn.Module | None = None,
+    data: tuple[Any, Any] | None = None,
+    n_trials: int | None = None,
+    seconds: float | None = None,
+    run_dir: str | Path | None = None,
+    workers: int | None = None,
+    device: str = "auto",
+    storage: str | None = None,
+    data_dir: str | Path | None = None,
+    cache_dir: str | Path | None = None,
+    fresh: bool = False,
+    smoke: bool = False,
+    listener: Listener | None = None,
+) -> Run:
+    """Run a study, or resume it where its run folder says that it was left.
+
+    Args:
+        study: A shipped name, a path that ends in ``.toml``, or a checked study.
+        teacher: A module of your own that takes images ``(batch, channels, size, size)`` in [0, 1]
+            and gives logits ``(batch, classes)``; only with a study whose ``[teacher] source`` is
+            ``module``.
+        data: Images and labels of your own; only with a study whose ``[data] source`` is
+            ``arrays``. Images ``(n, size, size)``, ``(n, channels, size, size)`` or ``(n, size,
+            size, channels)``, uint8 or float in [0, 1]; labels ``(n,)``.
+        n_trials: Slots, instead of the study's budget.
+        seconds: Seconds of searching, instead of or beside the study's budget.
+        run_dir: Run folder; ``runs/NAME`` by default.
+        workers: Worker processes; by default one a CPU core but at most 4, one on a GPU. 0 trains
+            in this process.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
+        storage: Any Optuna storage URL; an SQLite file in the run folder by default.
+        data_dir: Folder that relative data and checkpoint paths are under; the current folder by
+            default.
+        cache_dir: Where teachers and their outputs are kept; the user's cache folder by default.
+        fresh: Delete an earlier run in this folder first.
+        smoke: Shrink the study to seconds, to see whether everything works.
+        listener: Who watches; nobody by default.
+
+    Returns:
+        The run. Ctrl-C ends a search cleanly: the run is then returned as far as it got, and the
+        same call resumes it.
+
+    Raises:
+        DefinitionError: If the study says something illegal.
+        DataError: If the data cannot be used.
+        TeacherError: If the teacher cannot be used.
+        ChangedDefinitionError: If the run folder was begun with another study.
+        RunError: If run folder or storage cannot be used.
+    """
+    quiet_optuna()
+    source = _resolve(study, n_trials=n_trials, seconds=seconds, smoke=smoke)
+    folder = RunFolder(Path(run_dir) if run_dir else Path("runs") / source.name)
+    watcher = listener or Silent()
+    with _locked(folder):
+        if fresh:
+            folder.clear()
+        if folder.exists:
+            check_unchanged(folder, source.spec)
+        prepared = prepare(
+            source.spec,
+            device=device,
+            cache_dir=Path(cache_dir) if cache_dir else None,
+            data_dir=Path(data_dir) if data_dir else None,
+            teacher=teacher,
+            arrays=data,
+            progress=watcher.preparing,
+        )
+        _open_folder(folder, source, prepared, storage=storage, data_dir=data_dir)
+        _session(folder, prepared, workers=workers, listener=watcher)
+    return load_run(folder.path)
+
+
+def _resolve(
+    study: StudySpec | str | Path, *, n_trials: int | None, seconds: float | None, smoke: bool
+) -> _Source:
+    if isinstance(study, StudySpec):
+        spec, name, files = study, "study", {}
+    else:
+        path = find("studies", str(study))
+        spec, name = load_study(str(study)), path.stem
+        files = {"study.toml": path, **_space_file(path)}
+    if smoke:
+        spec, name = spec.smoke(), f"{name}-smoke"
+    if n_trials is not None or seconds is not None:
+        trials = spec.budget.trials if n_trials is None and seconds is None else n_trials
+        spec = spec.model_copy(update={"budget": Budget(trials=trials, seconds=seconds)})
+    return _Source(spec, name, files)
+
+
+def _space_file(study: Path) -> dict[str, Path]:
+    named = read(study)["search_space"]
+    if not isinstance(named, str):
+        return {}  # the study spells its search space out
+    return {"space.toml": find("search_spaces", named, beside=study)}
+
+
+def _open_folder(
+    folder: RunFolder,
+    source: _Source,
+    prepared: PreparedStudy,
+    *,
+    storage: str | None,
+    data_dir: str | Path | None,
+) -> None:
+    """Create the run folder, or check that its storage, data and teacher are the same."""
+    if folder.exists:
+        info = folder.read_info()
+        if storage is not None and storage != info["storage"]:
+            raise RunError(
+                f"{folder.path} keeps its trials in another storage than --storage says"
+            )
+        check_unchanged(folder, source.spec, prepared=prepared)
+        folder.create(source.spec, definitions=source.files)
+    else:
+        folder.create(source.spec, definitions=source.files)
+        info = describe_run(folder, prepared, storage=storage, data_dir=data_dir)
+    Ledger(info["storage"], info["study_name"], objectives=source.spec.objectives).close()
+    folder.write_info(info)
+
+
+def _session(
+    folder: RunFolder, prepared: PreparedStudy, *, workers: int | None, listener: Listener
+) -> None:
+    """Search until the budget is spent or somebody presses Ctrl-C."""
+    info = folder.read_info()
+    ledger = Ledger(info["storage"], info["study_name"])
+    with make_crew(prepared, workers=workers) as crew:
+        loop = Loop(
+            prepared.spec,
+            prepared.shape,
+            folder=folder,
+            ledger=ledger,
+            crew=crew,
+            listener=listener,
+            measure=make_measure(prepared),
+        )
+        loop.restore()
+        is_interrupted = False
+        try:
+            loop.run()
+        except KeyboardInterrupt:
+            is_interrupted = True
+    if not is_interrupted:
+        measure_test(folder, ledger, prepared)
+    folder.write_info({**info, "ended": now(), "interrupted": is_interrupted})
+    ledger.close()
+
+
+@contextmanager
+def _locked(folder: RunFolder) -> Iterator[None]:
+    """Keep a second search out of the same folder."""
+    path = folder.path.with_name(f".{folder.path.name}.lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(path, timeout=0):
+            yield
+    except filelock.Timeout as error:
+        raise RunError(f"another search is running in {folder.path}") from error
+    except OSError as error:
+        raise RunError(f"{path.parent} cannot be written: {error.strerror}") from error

@@ -1,0 +1,168 @@
+"""What proposes points: an Optuna sampler over an in-memory copy of the study.
+
+The ledger keeps metrics in their own units for people; a sampler needs what is to be minimised, on
+the scale on which the hypervolume is defined (1 - top1, log10 params). So the sampler works on a
+copy of the study that holds just that. The copy is fast to read, takes the many small writes of
+Optuna's define-by-run interface, and is rebuilt from the ledger at resume; the ledger then gets a
+whole trial in one write.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
+
+from autokd.parameters import Value
+from autokd.pareto import minimised
+from autokd.runs import Record
+from autokd.search.samplers import make_sampler
+from autokd.seeds import derive_seed
+from autokd.space import (
+    METHOD,
+    CategoricalDomain,
+    Dimension,
+    Domain,
+    FixedDomain,
+    FloatDomain,
+    IntDomain,
+)
+from autokd.study import StudySpec
+
+__all__ = ["Proposal", "Proposer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A point, as the study and as Optuna see it.
+
+    Attributes:
+        point: Value of every active parameter by full name.
+        params: The searched ones among them.
+        distributions: Their Optuna distributions.
+        notes: What the sampler noted with the trial, such as NSGA-II's generation.
+    """
+
+    point: dict[str, Value]
+    params: dict[str, Value]
+    distributions: dict[str, BaseDistribution]
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+class Proposer:
+    """Proposes a point for a slot, and learns from how slots end.
+
+    Args:
+        spec: The study.
+    """
+
+    def __init__(self, spec: StudySpec) -> None:
+        self._spec = spec
+        self._copy = optuna.create_study(directions=["minimize"] * len(spec.objectives))
+        self._numbers: dict[int, int] = {}
+
+    def propose(self, slot: int) -> Proposal:
+        """Draw a point.
+
+        Args:
+            slot: Slot that it is for; its seed decides what is random about the draw.
+
+        Returns:
+            The point. The slot counts as running until `learn` is called for it.
+        """
+        seed = derive_seed(self._spec.seed, "sampler", slot)
+        self._copy.sampler = make_sampler(self._spec.sampler, seed=seed)
+        trial = self._copy.ask()
+        self._numbers[slot] = trial.number
+        point = _draw(trial, self._spec.search_space.dimensions())
+        drawn = self._trial(trial.number)
+        return Proposal(
+            point, dict(drawn.params), dict(drawn.distributions), dict(drawn.system_attrs)
+        )
+
+    def restore(self, trial: FrozenTrial, record: Record) -> Proposal:
+        """Take over what an earlier session proposed for a slot.
+
+        Args:
+            trial: Optuna's trial of the last attempt.
+            record: Its record; an interrupted slot counts as running again.
+
+        Returns:
+            The slot's proposal.
+        """
+        proposal = Proposal(
+            record.point,
+            dict(trial.params),
+            dict(trial.distributions),
+            {key: note for key, note in trial.system_attrs.items() if not _is_constraint(key)},
+        )
+        self._numbers[record.slot] = len(self._copy.get_trials(deepcopy=False))
+        self._copy.add_trial(
+            create_trial(
+                state=TrialState.RUNNING,
+                params=proposal.params,
+                distributions=proposal.distributions,
+                system_attrs=proposal.notes,
+            )
+        )
+        return proposal
+
+    def learn(self, record: Record, *, violation: float | None = None) -> None:
+        """Tell the sampler how a slot ended.
+
+        Args:
+            record: The slot's closed record.
+            violation: For an infeasible slot: how far the bound is exceeded, > 0.
+        """
+        number = self._numbers[record.slot]
+        match record.outcome:
+            case "complete":
+                self._copy.tell(number, self._values(record.metrics))
+            case "stopped":
+                self._copy.tell(number, state=TrialState.PRUNED)
+            case "infeasible":
+                self._running(number).set_constraint("size", violation or 0.0)
+                self._copy.tell(number, state=TrialState.PRUNED)
+            case _:
+                self._copy.tell(number, state=TrialState.FAIL)
+
+    def _running(self, number: int) -> Trial:
+        return Trial(self._copy, self._trial(number)._trial_id)
+
+    def _trial(self, number: int) -> FrozenTrial:
+        return self._copy.get_trials(deepcopy=False)[number]
+
+    def _values(self, metrics: Mapping[str, float]) -> Sequence[float]:
+        axes = self._spec.axes
+        row: Sequence[float] = minimised([[metrics[axis.metric] for axis in axes]], axes)[
+            0
+        ].tolist()
+        return row
+
+
+def _draw(trial: Trial, dimensions: Sequence[Dimension]) -> dict[str, Value]:
+    """Draw every parameter; those of a method once it is known whether the method was drawn."""
+    point: dict[str, Value] = {}
+    for dimension in dimensions:
+        if dimension.methods is None or point[METHOD] in dimension.methods:
+            point[dimension.name] = _suggest(trial, dimension.name, dimension.domain)
+    return point
+
+
+def _suggest(trial: Trial, name: str, domain: Domain) -> Value:
+    match domain:
+        case FixedDomain(value=value):
+            return value
+        case FloatDomain():
+            return trial.suggest_float(name, domain.low, domain.high, log=domain.log)
+        case IntDomain():
+            return trial.suggest_int(name, domain.low, domain.high, log=domain.log)
+        case CategoricalDomain():
+            value: Value = trial.suggest_categorical(name, domain.choices)
+            return value
+
+
+def _is_constraint(key: str) -> bool:
+    return key.startswith("constraints")  # Optuna keeps violations among a trial's attributes

@@ -1,0 +1,45 @@
+"""Optuna's samplers by the names that a study uses.
+
+A sampler's random state is not part of any storage, so a sampler is made anew for each slot, from
+a seed that follows from the study's seed and the slot: a resumed search then draws what an
+uninterrupted one would have drawn.
+"""
+
+import warnings
+
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
+
+from autokd.study import SamplerSpec
+
+__all__ = ["make_sampler"]
+
+
+def make_sampler(spec: SamplerSpec, *, seed: int) -> BaseSampler:
+    """Make a sampler.
+
+    Args:
+        spec: Which one.
+        seed: Seed of its random numbers, in [0, 2**31).
+
+    Returns:
+        The sampler. ``tpe`` is multivariate and grouped, since Optuna's default silently draws
+        conditional parameters at random when several objectives are searched.
+    """
+    match spec.name:
+        case "tpe":
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ExperimentalWarning)  # for `group`
+                return TPESampler(
+                    n_startup_trials=spec.startup_trials,
+                    multivariate=True,
+                    group=True,
+                    constant_liar=True,
+                    seed=seed,
+                )
+        case "nsga2":
+            return NSGAIISampler(population_size=max(spec.startup_trials, 2), seed=seed)
+        case "gp":
+            return GPSampler(n_startup_trials=spec.startup_trials, seed=seed)
+        case "random":
+            return RandomSampler(seed=seed)

@@ -1,0 +1,295 @@
+"""The tables of a study file: data, views, teacher, training, fidelity, objectives and the rest.
+
+Each is a plain record with its own checks. What holds between tables is checked in `autokd.study`.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from autokd.checking import Checked, illegal
+from autokd.fidelity import Ladder
+from autokd.pareto import Axis
+
+__all__ = [
+    "METRICS",
+    "Budget",
+    "Constraints",
+    "DataSpec",
+    "Direction",
+    "Fidelity",
+    "Latency",
+    "Metric",
+    "Objective",
+    "SamplerSpec",
+    "TeacherSpec",
+    "Training",
+    "ViewsSpec",
+]
+
+Metric = Literal["top1", "ece", "agreement", "params", "macs", "latency_s", "peak_bytes"]
+"""What can be an objective."""
+
+Direction = Literal["minimize", "maximize"]
+"""Which way an objective goes."""
+
+METRICS: dict[Metric, Direction] = {
+    "top1": "maximize",
+    "ece": "minimize",
+    "agreement": "maximize",
+    "params": "minimize",
+    "macs": "minimize",
+    "latency_s": "minimize",
+    "peak_bytes": "minimize",
+}
+"""Every metric that can be an objective, with its direction."""
+
+_LOG_METRICS = ("params", "macs", "latency_s", "peak_bytes")
+_PositiveInt = Annotated[int, Field(ge=1)]
+_PositiveFloat = Annotated[float, Field(gt=0)]
+_Fraction = Annotated[float, Field(gt=0, lt=1)]
+
+
+class DataSpec(Checked):
+    """Where the images come from.
+
+    Attributes:
+        source: ``digits``, ``fashion_mnist``, ``cifar10``, ``cifar100``, ``image_folder``, or
+            ``arrays`` for images given in Python.
+        root: Folder of the data, relative to ``--data`` or else to the current folder; the digits
+            need none.
+        download: Whether torchvision may fetch the data when it is missing.
+        image_size: Height and width to which images of a folder are brought, pixels; None keeps a
+            square size that all share.
+        train_limit: Images kept for training before validation is cut, stratified by class; None
+            keeps all.
+        validation_fraction: Share of the training images that is cut off for validation,
+            stratified by class.
+        test_fraction: Share cut off for testing where the source has no test images of its own.
+        split_seed: Seed of the cuts; it stays when the study's seed changes.
+    """
+
+    source: Literal["digits", "fashion_mnist", "cifar10", "cifar100", "image_folder", "arrays"]
+    root: str | None = None
+    download: bool = False
+    image_size: Annotated[int, Field(ge=8, le=224)] | None = None
+    train_limit: _PositiveInt | None = None
+    validation_fraction: _Fraction = 0.2
+    test_fraction: _Fraction = 0.2
+    split_seed: int = 0
+
+    @model_validator(mode="after")
+    def _has_root(self) -> Self:
+        if self.source not in ("digits", "arrays") and self.root is None:
+            raise illegal("root", f"is missing: source {self.source!r} needs a folder")
+        return self
+
+
+class ViewsSpec(Checked):
+    """Which augmented passes over the training images all trials share.
+
+    Attributes:
+        seed: Seed of the views; it stays when the study's seed changes.
+        crop_padding: Pixels added on each side (edge pixels repeated) before a crop of the old
+            size; 0 means no crop.
+        flip: Whether views are mirrored left to right with probability one half.
+    """
+
+    seed: int = 0
+    crop_padding: Annotated[int, Field(ge=0, le=32)] = 0
+    flip: bool = False
+
+
+class TeacherSpec(Checked):
+    """Where the teacher comes from.
+
+    Attributes:
+        source: ``zoo`` (trained by the study), ``checkpoint`` (weights from a file),
+            ``torchvision``, or ``module`` for a module given in Python.
+        model: A zoo model such as ``resnet20``, a torchvision name, or
+            ``"package.module:function"`` that returns a module.
+        weights: torchvision weights by name, ``IMAGENET1K_V1``, or ``DEFAULT``.
+        file: Checkpoint, relative to ``--data`` or else to the current folder: safetensors, or a
+            PyTorch file.
+        key_prefix: Stripped from every key of the checkpoint, ``module.``.
+        mean: Normalisation of a published teacher, one number a channel; None computes it from the
+            training images.
+        std: As ``mean``.
+        epochs: Epochs when the study trains it.
+        learning_rate: Peak learning rate when the study trains it.
+        seed: Seed of its weights and batches; it stays when the study's seed changes.
+        min_top1: A teacher below this validation top1 is refused, in [0, 1].
+        saw_validation: Whether a teacher from elsewhere was trained on the images that validation
+            is cut from.
+    """
+
+    source: Literal["zoo", "checkpoint", "torchvision", "module"]
+    model: str | None = None
+    weights: str | None = None
+    file: str | None = None
+    key_prefix: str = ""
+    mean: Annotated[tuple[float, ...], Field(strict=False)] | None = None
+    std: Annotated[tuple[_PositiveFloat, ...], Field(strict=False)] | None = None
+    epochs: _PositiveInt = 30
+    learning_rate: _PositiveFloat = 0.1
+    seed: int = 0
+    min_top1: Annotated[float, Field(ge=0, le=1)] = 0.0
+    saw_validation: bool = False
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.source != "module" and self.model is None:
+            raise illegal("model", f"is missing: source {self.source!r} needs one")
+        if self.source == "checkpoint" and self.file is None:
+            raise illegal("file", "is missing: source 'checkpoint' needs one")
+        if len(self.mean or ()) != len(self.std or ()):
+            found = f"{list(self.mean or ())} and {list(self.std or ())}"
+            raise illegal("mean", f"must have a number for each channel as std has, found {found}")
+        return self
+
+
+class Training(Checked):
+    """How every student is trained.
+
+    Attributes:
+        batch_size: Images a step.
+        learning_rate: Peak learning rate of SGD with Nesterov momentum.
+        momentum: Momentum, in [0, 1).
+        weight_decay: L2 penalty on weights of more than one dimension.
+        warmup_fraction: Share of each rung's steps over which the learning rate rises from 0.
+        precision: ``float32``, or ``auto``: bfloat16 where the device gains from it.
+    """
+
+    batch_size: _PositiveInt = 64
+    learning_rate: _PositiveFloat = 0.1
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    weight_decay: Annotated[float, Field(ge=0)] = 5e-4
+    warmup_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    precision: Literal["float32", "auto"] = "float32"
+
+
+class Fidelity(Checked):
+    """The ladder: how long a trial trains before it is raced.
+
+    Attributes:
+        min_epochs: Lower bound of the lowest rung, epochs.
+        max_epochs: The top rung, epochs.
+        eta: Ratio between rungs; one in ``eta`` trials goes on.
+    """
+
+    min_epochs: _PositiveInt
+    max_epochs: _PositiveInt
+    eta: Annotated[int, Field(ge=2)] = 3
+
+    @property
+    def ladder(self) -> Ladder:
+        """The rungs in epochs."""
+        return Ladder.geometric(self.min_epochs, self.max_epochs, self.eta)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min_epochs > self.max_epochs:
+            found = f"{self.min_epochs} and {self.max_epochs}"
+            raise illegal("min_epochs", f"must not exceed max_epochs, found {found}")
+        return self
+
+
+class Objective(Checked):
+    """One objective.
+
+    Attributes:
+        metric: What is measured, on validation where it is measured on images.
+        direction: Follows from the metric; written out so that a study file reads by itself.
+        reference: The reference point's coordinate, in the metric's own unit: results beyond it do
+            not count.
+    """
+
+    metric: Metric
+    direction: Direction
+    reference: float
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Self:
+        direction = METRICS[self.metric]
+        if self.direction != direction:
+            found = f"found {self.direction!r}"
+            raise illegal("direction", f"must be {direction!r} for {self.metric}, {found}")
+        is_legal, legal = self._judge_reference()
+        if not is_legal:
+            found = f"found {self.reference:g}"
+            raise illegal("reference", f"must be {legal} for {self.metric}, {found}")
+        return self
+
+    def _judge_reference(self) -> tuple[bool, str]:
+        if self.metric in _LOG_METRICS:
+            return self.reference > 0, "above 0"
+        if self.direction == "maximize":
+            return 0 <= self.reference < 1, "in [0, 1)"
+        return 0 < self.reference <= 1, "in (0, 1]"
+
+    @property
+    def axis(self) -> Axis:
+        """The objective as `autokd.pareto` reads it."""
+        scale: Literal["linear", "log10"] = "log10" if self.metric in _LOG_METRICS else "linear"
+        return Axis(self.metric, self.direction, scale, self.reference)
+
+
+class Constraints(Checked):
+    """Bounds that are checked before training: an infeasible student is never trained.
+
+    Attributes:
+        max_params: Largest number of weights.
+        max_macs: Most multiply-accumulates per image.
+        max_latency_s: Longest seconds per batch, as ``[latency]`` measures them.
+        max_peak_bytes: Largest peak of activations, bytes.
+    """
+
+    max_params: _PositiveInt | None = None
+    max_macs: _PositiveInt | None = None
+    max_latency_s: _PositiveFloat | None = None
+    max_peak_bytes: _PositiveInt | None = None
+
+
+class Latency(Checked):
+    """How latency is measured, where an objective or a constraint asks for it.
+
+    Attributes:
+        batch_size: Images a batch.
+        threads: CPU threads.
+        repeats: Timed batches after the warm-up; the median counts.
+    """
+
+    batch_size: _PositiveInt = 1
+    threads: _PositiveInt = 1
+    repeats: _PositiveInt = 30
+
+
+class SamplerSpec(Checked):
+    """What proposes points.
+
+    Attributes:
+        name: ``tpe`` (multivariate, grouped, with a constant liar), ``nsga2``, ``gp`` or
+            ``random``.
+        startup_trials: Trials drawn at random before a model is used.
+    """
+
+    name: Literal["tpe", "nsga2", "gp", "random"] = "tpe"
+    startup_trials: _PositiveInt = 10
+
+
+class Budget(Checked):
+    """When the study ends; the first limit that is reached counts.
+
+    Attributes:
+        trials: Slots, infeasible and failed ones included; None means no such limit.
+        seconds: Seconds of searching, teacher and table apart; None means no such limit.
+    """
+
+    trials: _PositiveInt | None = None
+    seconds: _PositiveFloat | None = None
+
+    @model_validator(mode="after")
+    def _limited(self) -> Self:
+        if self.trials is None and self.seconds is None:
+            raise illegal("trials", "is missing: a budget needs trials, seconds or both")
+        return self

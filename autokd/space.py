@@ -1,0 +1,240 @@
+"""The search space: a generator, and the domains of its and of the distillation's parameters.
+
+A search-space file names a generator and gives each parameter a *domain*, checked here against
+what the generator and the methods declare legal. Parameters that a file does not mention keep
+their default; parameters of a distillation method are active only in points that draw this
+method. Left out: drawing. A sampler draws a point (`autokd.search`), a generator a graph.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import model_validator
+
+from autokd.checking import Checked, illegal, nearest, validate
+from autokd.definitions import find, read, shown
+from autokd.domains import (
+    CategoricalDomain,
+    Domain,
+    FixedDomain,
+    FloatDomain,
+    IntDomain,
+    TaggedDomain,
+    contains,
+    values,
+)
+from autokd.errors import DefinitionError
+from autokd.graphs import GENERATORS
+from autokd.methods import METHODS
+from autokd.parameters import Parameter, Point
+
+__all__ = [
+    "METHOD",
+    "CategoricalDomain",
+    "Dimension",
+    "Domain",
+    "FixedDomain",
+    "FloatDomain",
+    "IntDomain",
+    "SearchSpace",
+    "contains",
+    "load_space",
+    "read_space",
+]
+
+METHOD = "kd.method"
+"""Full name of the parameter that chooses the distillation method."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """One parameter with its domain.
+
+    Attributes:
+        name: Full name, ``architecture.params_budget``.
+        domain: Its legal values in this search space.
+        methods: Distillation methods with which it is active; None means always.
+    """
+
+    name: str
+    domain: Domain
+    methods: frozenset[str] | None = None
+
+
+class SearchSpace(Checked):
+    """A search-space file.
+
+    Attributes:
+        title: One line for people.
+        generator: Name in `autokd.graphs.GENERATORS`.
+        architecture: Domains of the generator's parameters by name.
+        kd: Domains of ``method`` and of the methods' parameters by name.
+    """
+
+    title: str
+    generator: str
+    architecture: dict[str, TaggedDomain]
+    kd: dict[str, TaggedDomain]
+
+    @model_validator(mode="after")
+    def _legal(self) -> Self:
+        _check_generator(self.generator)
+        _check_table("architecture", self.architecture, self._generator_parameters())
+        _check_method(self.kd)
+        kd = {name: domain for name, domain in self.kd.items() if name != "method"}
+        _check_table("kd", kd, self._method_parameters())
+        return self
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Distillation methods that a point of this space can name."""
+        return tuple(str(value) for value in values(self.kd["method"]))
+
+    def dimensions(self) -> tuple[Dimension, ...]:
+        """List every parameter of the space, the method before what depends on it.
+
+        Returns:
+            Architecture parameters in the generator's order, then ``kd.method``, then the
+            methods' parameters.
+        """
+        return (
+            *self._architecture_dimensions(),
+            Dimension(METHOD, self.kd["method"]),
+            *self._kd_dimensions(),
+        )
+
+    def active(self, point: Point) -> tuple[Dimension, ...]:
+        """List the parameters that a point with this method has.
+
+        Args:
+            point: A point, or the part of one that names ``kd.method``.
+
+        Returns:
+            The active dimensions in the order of `dimensions`.
+        """
+        method = point[METHOD]
+        return tuple(d for d in self.dimensions() if d.methods is None or method in d.methods)
+
+    def check_point(self, point: Point) -> None:
+        """Refuse a point that this space cannot contain.
+
+        Args:
+            point: Values by full name.
+
+        Raises:
+            DefinitionError: If a name is missing or unknown, or a value lies outside its domain.
+        """
+        _check_value(point, METHOD, self.kd["method"])
+        domains = {dimension.name: dimension.domain for dimension in self.active(point)}
+        for name in sorted(set(point) - set(domains)):
+            legal = sorted(domains)
+            raise DefinitionError(
+                f"the point's [{name}] is not one of {legal}{nearest(name, legal)}"
+            )
+        for name, domain in domains.items():
+            _check_value(point, name, domain)
+
+    def _generator_parameters(self) -> dict[str, Parameter]:
+        return {p.name: p for p in GENERATORS[self.generator].parameters}
+
+    def _method_parameters(self) -> dict[str, Parameter]:
+        return {p.name: p for name in self.methods for p in METHODS[name].parameters}
+
+    def _architecture_dimensions(self) -> Iterator[Dimension]:
+        for name, parameter in self._generator_parameters().items():
+            domain = self.architecture.get(name) or _default(parameter)
+            yield Dimension(f"architecture.{name}", domain)
+
+    def _kd_dimensions(self) -> Iterator[Dimension]:
+        for name, parameter in self._method_parameters().items():
+            users = [m for m in self.methods if parameter in METHODS[m].parameters]
+            domain = self.kd.get(name) or _default(parameter)
+            yield Dimension(f"kd.{name}", domain, frozenset(users))
+
+
+def load_space(name: str | Path, *, beside: Path | None = None) -> SearchSpace:
+    """Read and check a search space.
+
+    Args:
+        name: A shipped name, or a path that ends in ``.toml``.
+        beside: File whose folder a relative path is tried against first; None means the current
+            folder only.
+
+    Returns:
+        The search space.
+
+    Raises:
+        DefinitionError: If the file is missing or says something illegal.
+    """
+    path = find("search_spaces", name, beside=beside)
+    return read_space(read(path), source=shown(path))
+
+
+def read_space(raw: Mapping[str, Any], *, source: str) -> SearchSpace:
+    """Check what a search-space file says.
+
+    Args:
+        raw: The parsed file.
+        source: The file, as messages shall name it.
+
+    Returns:
+        The search space.
+
+    Raises:
+        DefinitionError: If it says something illegal.
+    """
+    return validate(SearchSpace, raw, source=source)
+
+
+def _default(parameter: Parameter) -> FixedDomain:
+    assert parameter.default is not None  # `_check_table` refused the space otherwise
+    return FixedDomain(type="fixed", value=parameter.default)
+
+
+def _check_generator(name: str) -> None:
+    if name not in GENERATORS:
+        legal = sorted(GENERATORS)
+        raise illegal("generator", f"must be one of {legal}, found {name!r}{nearest(name, legal)}")
+
+
+def _check_method(kd: Mapping[str, Domain]) -> None:
+    legal = sorted(METHODS)
+    if "method" not in kd:
+        raise illegal(METHOD, f"is missing: it chooses from {legal}")
+    for value in values(kd["method"]):
+        if value not in METHODS:
+            hint = nearest(str(value), legal)
+            raise illegal(METHOD, f"must be one of {legal}, found {value!r}{hint}")
+
+
+def _check_table(
+    table: str, domains: Mapping[str, Domain], legal: Mapping[str, Parameter]
+) -> None:
+    for name, domain in domains.items():
+        key = f"{table}.{name}"
+        if name not in legal:
+            raise illegal(key, f"is not one of {sorted(legal)}{nearest(name, legal)}")
+        _check_domain(key, domain, legal[name])
+    for name, parameter in legal.items():
+        if parameter.default is None and name not in domains:
+            raise illegal(f"{table}.{name}", f"is missing: {parameter.description}")
+
+
+def _check_domain(key: str, domain: Domain, parameter: Parameter) -> None:
+    legal = parameter.legal()
+    if isinstance(domain, FloatDomain | IntDomain) and domain.type != parameter.type:
+        raise illegal(f"{key}.type", f"must suit {legal}, found {domain.type!r}")
+    for value in values(domain):
+        if not parameter.accepts(value):
+            hint = nearest(str(value), map(str, parameter.choices))
+            raise illegal(key, f"must be {legal}, found {value!r}{hint}")
+
+
+def _check_value(point: Point, name: str, domain: Domain) -> None:
+    if name not in point:
+        raise DefinitionError(f"the point lacks [{name}]")
+    if not contains(domain, point[name]):
+        where = f"outside its domain ({domain})"
+        raise DefinitionError(f"the point's [{name}] is {where}, found {point[name]!r}")

@@ -1,0 +1,202 @@
+"""The study: what is searched, for what, with which data and teacher, and for how long.
+
+A study file is checked whole before anything is loaded. `StudySpec` is all that the rooms below
+`search` know of a study; nothing in it is a torch object. Its tables are in `autokd.sections`. Its
+*fingerprint* covers what changes results and leaves out what does not (titles and the budget).
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, model_validator
+
+from autokd.checking import Checked, illegal, validate
+from autokd.definitions import find, read, shown
+from autokd.errors import DefinitionError
+from autokd.pareto import Axis
+from autokd.sections import (
+    METRICS,
+    Budget,
+    Constraints,
+    DataSpec,
+    Direction,
+    Fidelity,
+    Latency,
+    Metric,
+    Objective,
+    SamplerSpec,
+    TeacherSpec,
+    Training,
+    ViewsSpec,
+)
+from autokd.space import SearchSpace, read_space
+
+__all__ = [
+    "METRICS",
+    "Budget",
+    "Constraints",
+    "DataSpec",
+    "Direction",
+    "Fidelity",
+    "Latency",
+    "Metric",
+    "Objective",
+    "SamplerSpec",
+    "StudySpec",
+    "TeacherSpec",
+    "Training",
+    "ViewsSpec",
+    "fingerprint",
+    "load_study",
+    "read_study",
+]
+
+_MEASURED = ("top1", "ece", "agreement")
+
+
+class StudySpec(Checked):
+    """A study file, with its search space in place.
+
+    Attributes:
+        title: One line for people.
+        search_space: The search space, read from the file that the study names.
+        data: Images.
+        teacher: Teacher.
+        training: How students are trained.
+        fidelity: Ladder of rungs.
+        objectives: At least one; the first one measured on images decides what ``--best`` means.
+        budget: When to stop.
+        views: Augmented passes.
+        sampler: What proposes points.
+        constraints: Bounds checked before training.
+        latency: How latency is measured.
+        family_size: Students drawn from a point's family and trained in one trial; metrics are
+            their mean.
+        seed: Seed of the study: points, graphs, weights and batches follow from it.
+    """
+
+    title: str
+    search_space: SearchSpace
+    data: DataSpec
+    teacher: TeacherSpec
+    training: Training
+    fidelity: Fidelity
+    objectives: Annotated[tuple[Objective, ...], Field(min_length=1, strict=False)]
+    budget: Budget
+    views: ViewsSpec = ViewsSpec()
+    sampler: SamplerSpec = SamplerSpec()
+    constraints: Constraints = Constraints()
+    latency: Latency = Latency()
+    family_size: Annotated[int, Field(ge=1)] = 1
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        metrics = [objective.metric for objective in self.objectives]
+        if len(set(metrics)) < len(metrics):
+            raise illegal("objectives", f"must name different metrics, found {metrics}")
+        if not set(metrics) & set(_MEASURED):
+            raise illegal("objectives", f"must name one of {list(_MEASURED)}, found {metrics}")
+        return self
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """The objectives as `autokd.pareto` reads them, in their order."""
+        return tuple(objective.axis for objective in self.objectives)
+
+    @property
+    def needs_latency(self) -> bool:
+        """Whether latency has to be measured."""
+        is_objective = any(objective.metric == "latency_s" for objective in self.objectives)
+        return is_objective or self.constraints.max_latency_s is not None
+
+    def smoke(self) -> "StudySpec":
+        """Shrink the study to seconds.
+
+        Returns:
+            The same study with few images, two rungs, a short teacher without a bound on its
+            accuracy, and a handful of trials.
+        """
+        limit = min(self.data.train_limit or 256, 256)
+        return self.model_copy(
+            update={
+                "data": self.data.model_copy(update={"train_limit": limit}),
+                "teacher": self.teacher.model_copy(update={"epochs": 1, "min_top1": 0.0}),
+                "fidelity": Fidelity(min_epochs=1, max_epochs=2, eta=2),
+                "budget": Budget(trials=4),
+                "family_size": min(self.family_size, 2),
+            }
+        )
+
+
+def load_study(name: str | Path) -> StudySpec:
+    """Read and check a study with its search space.
+
+    Args:
+        name: A shipped name, or a path that ends in ``.toml``.
+
+    Returns:
+        The study.
+
+    Raises:
+        DefinitionError: If a file is missing or says something illegal.
+    """
+    path = find("studies", name)
+    return read_study(read(path), source=shown(path), path=path)
+
+
+def read_study(raw: Mapping[str, Any], *, source: str, path: Path | None = None) -> StudySpec:
+    """Check what a study file says.
+
+    Args:
+        raw: The parsed file; ``search_space`` is a name, a path, or the parsed search space.
+        source: The file, as messages shall name it.
+        path: Where the file is, for a relative search-space path.
+
+    Returns:
+        The study.
+
+    Raises:
+        DefinitionError: If it, or the search space that it names, says something illegal.
+    """
+    match raw.get("search_space"):
+        case str() as name:
+            raw = {**raw, "search_space": _named_space(name, source=source, path=path)}
+        case Mapping() as table:
+            raw = {**raw, "search_space": read_space(table, source=f"{source}: [search_space]")}
+        case None:
+            pass  # `validate` says that it is missing
+        case found:
+            legal = "a name, a path or a table"
+            raise DefinitionError(f"{source}: [search_space] must be {legal}, found {found!r}")
+    return validate(StudySpec, raw, source=source)
+
+
+def fingerprint(spec: StudySpec) -> dict[str, str]:
+    """Hash what changes results, part by part.
+
+    Args:
+        spec: The study.
+
+    Returns:
+        A short hash for each part of the study but titles and ``budget``, by the part's name, so
+        that a refusal to resume can name what changed.
+    """
+    parts = spec.model_dump(
+        mode="json", exclude={"title": True, "budget": True, "search_space": {"title": True}}
+    )
+    return {
+        name: hashlib.sha256(json.dumps(part, sort_keys=True).encode()).hexdigest()[:16]
+        for name, part in parts.items()
+    }
+
+
+def _named_space(name: str, *, source: str, path: Path | None) -> SearchSpace:
+    try:
+        file = find("search_spaces", name, beside=path)
+    except DefinitionError as error:
+        raise DefinitionError(f"{source}: [search_space] {error}") from error
+    return read_space(read(file), source=shown(file))

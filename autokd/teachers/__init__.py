@@ -1,0 +1,19 @@
+"""Teachers: where they come from, and whether they fit. They are trained in `autokd.distill`."""
+
+from autokd.teachers.checkpoint import read_state
+from autokd.teachers.fitting import check_fits, freeze
+from autokd.teachers.load import load_teacher, new_teacher
+from autokd.teachers.normalised import Normalised
+from autokd.teachers.zoo import ZOO, cifar_resnet, zoo_model
+
+__all__ = [
+    "ZOO",
+    "Normalised",
+    "check_fits",
+    "cifar_resnet",
+    "freeze",
+    "load_teacher",
+    "new_teacher",
+    "read_state",
+    "zoo_model",
+]

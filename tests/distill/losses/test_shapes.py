@@ -1,0 +1,27 @@
+import pytest
+import torch
+
+from autokd.distill.losses.shapes import check_labels, check_same
+from autokd.errors import ShapeError
+
+
+def test_fitting_shapes_pass_and_the_teacher_is_handed_back() -> None:
+    student, teacher = torch.zeros(2, 3), torch.ones(2, 3)
+    check_labels(student, torch.zeros(2, dtype=torch.int64))
+    assert check_same(student, teacher) is teacher
+
+
+def test_labels_that_are_no_class_indices_are_refused() -> None:
+    with pytest.raises(ShapeError, match=r"labels \(batch,\), found \(2, 3\) and \(2, 3\)"):
+        check_labels(torch.zeros(2, 3), torch.zeros(2, 3))
+
+
+def test_a_missing_teacher_is_refused() -> None:
+    with pytest.raises(ShapeError, match=r"shape \(2, 3\) are needed, found none"):
+        check_same(torch.zeros(2, 3), None)
+
+
+@pytest.mark.parametrize("shape", [(2, 4), (3, 3), (2,), (2, 3, 1)])
+def test_a_teacher_with_another_shape_is_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ShapeError, match=r"found \(2, 3\) and"):
+        check_same(torch.zeros(2, 3), torch.zeros(shape))

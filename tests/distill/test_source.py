@@ -1,0 +1,85 @@
+import pytest
+import torch
+from torch import Tensor
+
+from autokd.data import Dataset, view_images, view_order
+from autokd.distill import source as source_module
+from autokd.distill.source import TrainingSource
+from autokd.errors import ShapeError
+from autokd.study import ViewsSpec
+
+
+def _whole(source: TrainingSource, epoch: int, batch_size: int) -> tuple[Tensor, Tensor, Tensor]:
+    batches = list(source.batches(epoch, batch_size))
+    logits = [batch.teacher_logits for batch in batches if batch.teacher_logits is not None]
+    return (
+        torch.cat([batch.images for batch in batches]),
+        torch.cat(logits),
+        torch.cat([batch.labels for batch in batches]),
+    )
+
+
+def test_a_batch_holds_the_views_pixels_the_teachers_answers_to_them_and_the_labels(
+    dataset: Dataset, views: ViewsSpec, teacher_views: Tensor
+) -> None:
+    source = TrainingSource(dataset.train, views, teacher_views, first_view=1)
+    images, logits, labels = _whole(source, 2, 10)
+    order = view_order(48, view=3, seed=views.seed)
+    pixels = view_images(dataset.train.images, order, view=3, spec=views)
+    assert torch.equal(images, pixels.float() / 255)
+    assert torch.equal(logits[:, 0], 300.0 + order)
+    assert torch.equal(labels, dataset.train.labels[order])
+    assert logits.dtype == torch.float32
+
+
+def test_batches_do_not_depend_on_how_many_are_made_ready_at_once(
+    dataset: Dataset, views: ViewsSpec, teacher_views: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = TrainingSource(dataset.train, views, teacher_views)
+    at_once = _whole(source, 0, 7)
+    monkeypatch.setattr(source_module, "_CHUNK_BYTES", 2 * 7 * 64 * 4)
+    assert source._chunk(7) == 14
+    for ours, theirs in zip(_whole(source, 0, 7), at_once, strict=True):
+        assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "sizes"), [(16, [16] * 3), (20, [20, 20, 8]), (47, [47]), (1, [1] * 48)]
+)
+def test_only_a_single_image_left_over_is_dropped(
+    dataset: Dataset, views: ViewsSpec, batch_size: int, sizes: list[int]
+) -> None:
+    source = TrainingSource(dataset.train, views)
+    assert [len(batch.labels) for batch in source.batches(0, batch_size)] == sizes
+
+
+def test_without_a_teacher_there_are_no_logits(dataset: Dataset, views: ViewsSpec) -> None:
+    batch = next(TrainingSource(dataset.train, views).batches(0, 8))
+    assert batch.teacher_logits is None
+    assert len(batch.part(slice(0, 3)).images) == 3
+
+
+def test_colour_images_lie_channels_last_in_memory(views: ViewsSpec, dataset: Dataset) -> None:
+    colour = type(dataset.train)(dataset.train.images.repeat(1, 3, 1, 1), dataset.train.labels)
+    batch = next(TrainingSource(colour, views).batches(0, 8))
+    assert batch.images.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_a_table_for_other_images_is_refused(dataset: Dataset, views: ViewsSpec) -> None:
+    with pytest.raises(ShapeError, match=r"\(views, 48, classes\), found \(2, 47, 3\)"):
+        TrainingSource(dataset.train, views, torch.zeros(2, 47, 3))
+
+
+def test_fewer_than_two_images_are_refused(dataset: Dataset, views: ViewsSpec) -> None:
+    with pytest.raises(ShapeError, match="at least 2 images, found 1"):
+        TrainingSource(dataset.train.take(torch.tensor([0])), views)
+
+
+def test_more_epochs_than_views_are_refused(
+    dataset: Dataset, views: ViewsSpec, teacher_views: Tensor
+) -> None:
+    source = TrainingSource(dataset.train, views, teacher_views, first_view=2)
+    source.check_epochs(3)
+    with pytest.raises(ShapeError, match="4 epochs from view 2 need teacher logits of 6 views"):
+        source.check_epochs(4)
+    TrainingSource(dataset.train, views).check_epochs(1000)

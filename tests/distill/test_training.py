@@ -1,0 +1,281 @@
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from autokd.data import Dataset
+from autokd.distill.evaluation import predict, score
+from autokd.distill.losses import LOSSES
+from autokd.distill.schedule import learning_rates
+from autokd.distill.source import TrainingSource
+from autokd.distill.training import climb, train
+from autokd.errors import Diverged, OutOfMemory, ShapeError
+from autokd.study import Training, ViewsSpec
+
+CE = LOSSES["none"]
+BATCH_16 = Training(batch_size=16)
+
+
+@pytest.fixture
+def source(dataset: Dataset, views: ViewsSpec, teacher_views: Tensor) -> TrainingSource:
+    return TrainingSource(dataset.train, views, teacher_views / 100)
+
+
+def _network(dropout: float = 0.0) -> nn.Module:
+    torch.manual_seed(5)
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.Conv2d(4, 4, 3),
+        nn.Flatten(),
+        nn.Dropout(dropout),
+        nn.Linear(64, 3),
+    )
+
+
+def _weights(module: nn.Module) -> Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in module.parameters()])
+
+
+def _go_on(epochs: int) -> bool:
+    return True
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    powers = np.exp(logits - logits.max(1, keepdims=True))
+    return powers / powers.sum(1, keepdims=True)
+
+
+def _hand_written(
+    weight: np.ndarray, bias: np.ndarray, source: TrainingSource, training: Training
+) -> tuple[np.ndarray, np.ndarray]:
+    """Distil a linear network with temperature 4 and soft_weight 0.7, every derivative written
+    out."""
+    velocity, bias_velocity = np.zeros_like(weight), np.zeros_like(bias)
+    batches = list(source.batches(0, training.batch_size))
+    rates = learning_rates(len(batches), training)
+    for batch, rate in zip(batches, rates, strict=True):
+        assert batch.teacher_logits is not None
+        inputs = batch.images.flatten(1).double().numpy()
+        logits = inputs @ weight.T + bias
+        gap = _softmax(logits / 4) - _softmax(batch.teacher_logits.double().numpy() / 4)
+        one_hot = np.eye(3)[batch.labels.numpy()]
+        slope = (0.7 * 4 * gap + 0.3 * (_softmax(logits) - one_hot)) / len(inputs)
+        gradient = slope.T @ inputs + training.weight_decay * weight
+        bias_gradient = slope.sum(0)  # one dimension: not decayed
+        velocity = training.momentum * velocity + gradient
+        bias_velocity = training.momentum * bias_velocity + bias_gradient
+        weight = weight - rate * (gradient + training.momentum * velocity)
+        bias = bias - rate * (bias_gradient + training.momentum * bias_velocity)
+    return weight, bias
+
+
+def test_distillation_steps_equal_hand_written_ones(dataset: Dataset, views: ViewsSpec) -> None:
+    table = 5 * torch.randn(1, 48, 3)
+    source = TrainingSource(dataset.train, views, table)
+    training = Training(batch_size=20, learning_rate=0.3, weight_decay=0.01)
+    linear = nn.Linear(64, 3)
+    before = linear.weight.detach().double().numpy(), linear.bias.detach().double().numpy()
+    expected = _hand_written(*before, source, training)
+    train(
+        nn.Sequential(nn.Flatten(), linear),
+        source,
+        loss=partial(LOSSES["kd"], temperature=4.0, soft_weight=0.7),
+        training=training,
+        rungs=[1],
+        seed=0,
+        at_rung=_go_on,
+    )
+    np.testing.assert_allclose(linear.weight.detach().numpy(), expected[0], atol=1e-5)
+    np.testing.assert_allclose(linear.bias.detach().numpy(), expected[1], atol=1e-5)
+    assert np.abs(expected[0] - before[0]).max() > 0.01
+
+
+def test_a_network_learns_what_the_views_show(dataset: Dataset, source: TrainingSource) -> None:
+    network = _network()
+    train(network, source, loss=CE, training=BATCH_16, rungs=[5], seed=0, at_rung=_go_on)
+    logits = predict(network, dataset.validation.images)
+    assert score(logits, dataset.validation.labels)["top1"] == 1.0
+
+
+def test_equal_seeds_give_equal_weights_and_others_do_not(source: TrainingSource) -> None:
+    ends = []
+    for seed in (1, 1, 2):
+        network = _network(dropout=0.5)
+        train(network, source, loss=CE, training=BATCH_16, rungs=[1], seed=seed, at_rung=_go_on)
+        ends.append(_weights(network))
+    assert torch.equal(ends[0], ends[1])
+    assert not torch.equal(ends[0], ends[2])
+
+
+def test_global_generators_are_left_as_they_were(source: TrainingSource) -> None:
+    network = _network(dropout=0.5)
+    before = torch.get_rng_state()
+    train(network, source, loss=CE, training=BATCH_16, rungs=[1], seed=0, at_rung=_go_on)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_what_happens_at_a_rung_changes_nothing(dataset: Dataset, source: TrainingSource) -> None:
+    def look(epochs: int) -> bool:
+        torch.rand(7)
+        predict(network, dataset.validation.images)
+        return True
+
+    quiet = _network(dropout=0.5)
+    train(quiet, source, loss=CE, training=BATCH_16, rungs=[1, 2], seed=0, at_rung=_go_on)
+    network = _network(dropout=0.5)
+    train(network, source, loss=CE, training=BATCH_16, rungs=[1, 2], seed=0, at_rung=look)
+    assert torch.equal(_weights(network), _weights(quiet))
+
+
+def test_networks_that_climb_side_by_side_end_as_if_alone(source: TrainingSource) -> None:
+    climb_16 = partial(climb, source=source, loss=CE, training=BATCH_16, rungs=[1, 3])
+    alone = [_network(0.5), _network(0.5)]
+    for seed, network in enumerate(alone):
+        assert list(climb_16(network, seed=seed)) == [1, 3]
+    together = [_network(0.5), _network(0.5)]
+    climbs = [climb_16(network, seed=seed) for seed, network in enumerate(together)]
+    for _ in range(2):
+        for climbing in climbs:
+            next(climbing)
+    for ours, theirs in zip(together, alone, strict=True):
+        assert torch.equal(_weights(ours), _weights(theirs))
+
+
+def test_each_epoch_is_the_next_view_across_rungs(
+    dataset: Dataset, views: ViewsSpec, teacher_views: Tensor
+) -> None:
+    seen: list[float] = []
+
+    def loss(student: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
+        seen.append(float(teacher[0, 0]) // 100)
+        return CE(student, teacher, labels)
+
+    source = TrainingSource(dataset.train, views, teacher_views, first_view=1)
+    train(
+        _network(),
+        source,
+        loss=loss,
+        training=Training(batch_size=24),
+        rungs=[1, 3],
+        seed=0,
+        at_rung=_go_on,
+    )
+    assert seen == [1, 1, 2, 2, 3, 3]
+
+
+def test_a_rung_sees_the_module_in_evaluation_mode_and_can_stop(source: TrainingSource) -> None:
+    network, calls = _network(), []
+
+    def at_rung(epochs: int) -> bool:
+        calls.append((epochs, network.training, torch.is_grad_enabled()))
+        return epochs < 2
+
+    epochs = train(
+        network, source, loss=CE, training=BATCH_16, rungs=[1, 2, 4], seed=0, at_rung=at_rung
+    )
+    assert epochs == 2
+    assert calls == [(1, False, False), (2, False, False)]
+
+
+def test_every_epoch_is_announced(source: TrainingSource) -> None:
+    told: list[int] = []
+    train(
+        _network(),
+        source,
+        loss=CE,
+        training=BATCH_16,
+        rungs=[1, 3],
+        seed=0,
+        at_rung=_go_on,
+        on_epoch=told.append,
+    )
+    assert told == [1, 2, 3]
+
+
+def test_memory_layout_is_handed_back(source: TrainingSource) -> None:
+    network = _network()
+    during = []
+    climbing = climb(network, source, loss=CE, training=BATCH_16, rungs=[1, 2], seed=0)
+    for _ in climbing:
+        kernel = network.get_parameter("3.weight")
+        during.append(kernel.is_contiguous(memory_format=torch.channels_last))
+        climbing.close()
+    assert during == [True]
+    assert all(parameter.is_contiguous() for parameter in network.parameters())
+
+
+def test_bfloat16_is_used_inside_and_nowhere_else(source: TrainingSource) -> None:
+    network, inside, outside = _network(), set(), set()
+    network[6].register_forward_hook(lambda _m, _i, output: inside.add(output.dtype))
+
+    def loss(student: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
+        outside.add(student.dtype)
+        return CE(student, teacher, labels)
+
+    train(
+        network,
+        source,
+        loss=loss,
+        training=BATCH_16,
+        rungs=[1],
+        seed=0,
+        at_rung=_go_on,
+        precision="bfloat16",
+    )
+    assert inside == {torch.bfloat16}
+    assert outside == {torch.float32}
+    assert {parameter.dtype for parameter in network.parameters()} == {torch.float32}
+
+
+def test_a_loss_that_is_not_finite_is_divergence(source: TrainingSource) -> None:
+    def loss(student: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
+        return CE(student, teacher, labels) * torch.inf
+
+    with pytest.raises(Diverged, match="loss is not finite in epoch 1"):
+        train(_network(), source, loss=loss, training=BATCH_16, rungs=[2], seed=0, at_rung=_go_on)
+
+
+def test_a_weight_that_is_not_finite_is_divergence(source: TrainingSource) -> None:
+    network = _network()
+
+    def poison(epochs: int) -> None:
+        network.get_buffer("1.running_var").fill_(torch.nan)
+
+    with pytest.raises(Diverged, match="a weight is not finite after epoch 2"):
+        train(
+            network,
+            source,
+            loss=CE,
+            training=BATCH_16,
+            rungs=[2],
+            seed=0,
+            at_rung=_go_on,
+            on_epoch=poison,
+        )
+
+
+class _Greedy(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(()))
+
+    def forward(self, images: Tensor) -> Tensor:
+        raise torch.OutOfMemoryError("Tried to allocate 8 GiB. More advice follows")
+
+
+def test_a_device_without_memory_loses_the_trial(source: TrainingSource) -> None:
+    with pytest.raises(OutOfMemory, match="^Tried to allocate 8 GiB$"):
+        train(_Greedy(), source, loss=CE, training=BATCH_16, rungs=[1], seed=0, at_rung=_go_on)
+
+
+def test_a_ladder_longer_than_the_views_is_refused_at_once(source: TrainingSource) -> None:
+    climbing: Iterator[int] = climb(
+        _network(), source, loss=CE, training=BATCH_16, rungs=[1, 9], seed=0
+    )
+    with pytest.raises(ShapeError, match="9 epochs from view 0 need teacher logits of 9 views"):
+        next(climbing)

@@ -1,0 +1,87 @@
+import re
+from dataclasses import replace
+
+import pytest
+
+from autokd.export.card import write_card
+from autokd.export.description import Description, describe
+from autokd.export.facts import data_facts
+from autokd.export.folder import FORMATS
+from autokd.export.origin import Origin, find_origin
+from autokd.runs import Run
+
+LARGE, STOPPED = 1, 3
+
+
+def _description(run: Run, slot: int = LARGE, *, origin: Origin | None = None) -> Description:
+    found = origin or find_origin(run, slot)
+    return describe(run, slot, origin=found, facts=data_facts(run))
+
+
+def test_metrics_stand_beside_their_n_and_the_teacher_s(run: Run) -> None:
+    card = write_card(_description(run), list(FORMATS))
+    top1, n = run.record(LARGE).metrics["top1"], data_facts(run).n_validation
+    assert f"| validation top1, n = {n} | {top1:.4f} | {run.teacher['top1']:.4f} |" in card
+    assert f"| test top1, n = {data_facts(run).n_test} | 0.7500 |" in card
+    assert "optimistic" in card
+
+
+def test_a_student_without_test_metrics_says_so(run: Run) -> None:
+    card = write_card(_description(run, STOPPED), ["config"])
+    assert "has not been measured on test images" in card
+    assert "test top1" not in card
+
+
+def test_a_teacher_that_saw_validation_is_named_as_such(run: Run) -> None:
+    description = _description(run)
+    said = "trained on the images that validation is cut from"
+    assert said not in write_card(description, ["onnx"])
+    saw = replace(description, teacher={**description.teacher, "saw_validation": True})
+    assert said in write_card(saw, ["onnx"])
+
+
+def test_a_family_is_shown_as_mean_and_std(run: Run) -> None:
+    origin = replace(find_origin(run, LARGE), spread={"top1": 0.0123}, n_students=3)
+    card = write_card(_description(run, origin=origin), ["config"])
+    assert "(mean of 3 students, std 0.0123)" in card
+
+
+@pytest.mark.parametrize(("n", "shown"), [(3, "0.9000 (std 0.0100)"), (1, "0.9000; test")])
+def test_a_retrained_student_shows_its_seeds(run: Run, n: int, shown: str) -> None:
+    std = {"top1": 0.01} if n > 1 else {}
+    split = {"mean": {"top1": 0.9}, "std": std}
+    summary = {"n_seeds": n, "validation": split, "test": split}
+    origin = replace(find_origin(run, LARGE), kind="same", summary=summary)
+    card = write_card(_description(run, origin=origin), ["config"])
+    assert f"Retrained with {n} seeds: mean validation top1 {shown}" in card
+
+
+@pytest.mark.parametrize(
+    ("formats", "ways"),
+    [
+        (["config"], {"build_student"}),
+        (["config", "safetensors"], {"load_student"}),
+        (["onnx"], {"onnxruntime"}),
+        (list(FORMATS), {"load_student", "onnxruntime", "torch.export"}),
+    ],
+)
+def test_card_shows_how_to_load_what_is_there_in_few_lines(
+    run: Run, formats: list[str], ways: set[str]
+) -> None:
+    snippets = re.findall(
+        r"```python\n(.*?)```", write_card(_description(run), formats), re.DOTALL
+    )
+    assert len(snippets) == len(ways)
+    assert all(any(way in snippet for snippet in snippets) for way in ways)
+    for snippet in snippets:
+        compile(snippet, "card", "exec")
+        assert len(snippet.strip().splitlines()) <= 3
+
+
+def test_text_of_the_study_cannot_be_markdown(run: Run) -> None:
+    card = write_card(_description(run), ["config"])
+    assert r"# Trial 1 of Digits \| with a \*strange\* title" in card
+
+
+def test_licence_is_left_to_the_user(run: Run) -> None:
+    assert "## Licence\n\nNone is stated here." in write_card(_description(run), ["config"])

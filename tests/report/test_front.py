@@ -1,0 +1,102 @@
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from autokd.report.front import front_figure
+from autokd.report.gathered import POINT_LIMIT, gather
+from tests.report.conftest import MACS, PARAMS, TOP1, FakeRun, MakeRun
+
+
+def traces(figure: Any) -> dict[str, Any]:
+    return {trace.name: trace for trace in figure.data}
+
+
+def test_single_run_shows_stopped_dominated_front_test_and_knee(run: FakeRun) -> None:
+    figure = front_figure(gather([run]))
+    assert figure is not None
+    names = ["stopped early", "dominated", "front (validation)", "front (test)", "knee"]
+    assert list(traces(figure)) == names
+
+
+def test_front_is_a_staircase_from_the_smallest_student_on_a_log_axis(run: FakeRun) -> None:
+    figure = front_figure(gather([run]))
+    assert figure is not None
+    line, front = traces(figure)["front (validation)"], run.front()
+    assert line.line.shape == "hv"
+    assert list(line.x) == sorted(front["params"])
+    assert list(line.y) == sorted(front["top1"])
+    assert (figure.layout.xaxis.type, figure.layout.yaxis.type) == ("log", None)
+
+
+def test_knee_is_ringed_and_labelled_where_it_lies(run: FakeRun) -> None:
+    (read,) = gather([run])
+    figure = front_figure([read])
+    assert figure is not None
+    row = read.front.set_index("trial").loc[read.knee]
+    ring = traces(figure)["knee"]
+    assert (ring.x[0], ring.y[0]) == (row["params"], row["top1"])
+    (label,) = [note for note in figure.layout.annotations if "knee" in note.text]
+    assert label.text == f"knee: trial {read.knee}"
+    assert label.x == pytest.approx(np.log10(row["params"]))
+
+
+def test_test_results_stand_beside_validation_once_measured(run: FakeRun) -> None:
+    figure = front_figure(gather([run]))
+    assert figure is not None
+    assert list(traces(figure)["front (test)"].y) == list(run.front()["test_top1"])
+    unmeasured = front_figure(gather([replace(run, tests={})]))
+    assert unmeasured is not None
+    assert "front (test)" not in traces(unmeasured)
+
+
+def test_front_is_whole_where_the_rest_is_thinned(run: FakeRun) -> None:
+    (read,) = gather([run])
+    rows = read.trials[read.trials["state"] == "stopped"]
+    many = rows.sample(3 * POINT_LIMIT, replace=True, random_state=0).assign(
+        trial=range(10_000, 10_000 + 3 * POINT_LIMIT)
+    )
+    big = replace(read, trials=pd.concat([read.trials, many], ignore_index=True))
+    figure = front_figure([big])
+    assert figure is not None
+    shown = traces(figure)
+    assert len(shown["front (validation)"].x) == len(read.front)
+    assert len(shown["stopped early"].x) + len(shown["dominated"].x) == POINT_LIMIT
+
+
+def test_several_runs_lie_over_each_other_in_colours_of_their_own(make_run: MakeRun) -> None:
+    runs = gather(
+        [make_run("a", n_trials=24), make_run("b", seed=1, n_trials=24), make_run("c", n_trials=0)]
+    )
+    figure = front_figure(runs)
+    assert figure is not None
+    named = [trace for trace in figure.data if trace.name]
+    assert [trace.name for trace in named] == ["a", "b"]
+    assert named[0].line.color != named[1].line.color
+
+
+def test_three_objectives_are_points_without_a_staircase(make_run: MakeRun) -> None:
+    figure = front_figure(gather([make_run(objectives=[TOP1, PARAMS, MACS])]))
+    assert figure is not None
+    assert traces(figure)["front (validation)"].mode == "markers"
+    assert figure.layout.xaxis.title.text == "params"
+
+
+def test_axes_come_from_the_objectives(make_run: MakeRun) -> None:
+    figure = front_figure(gather([make_run(objectives=[TOP1, MACS])]))
+    assert figure is not None
+    assert figure.layout.xaxis.title.text == "macs per image"
+    assert figure.layout.xaxis.type == "log"
+
+
+def test_no_figure_without_a_front_or_a_second_objective(make_run: MakeRun) -> None:
+    assert front_figure(gather([make_run(n_trials=0)])) is None
+    assert front_figure(gather([make_run(objectives=[TOP1])])) is None
+
+
+def test_label_of_a_run_is_escaped(make_run: MakeRun) -> None:
+    figure = front_figure(gather([make_run("<b>bold"), make_run("plain", seed=1, n_trials=24)]))
+    assert figure is not None
+    assert "&lt;b&gt;bold" in traces(figure)

@@ -1,0 +1,76 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from autokd.report.front_axes import add_zoom, quality_range, size_scale
+from autokd.report.gathered import Gathered, gather
+from autokd.report.theme import new_figure
+from tests.report.conftest import PARAMS, TOP1, FakeRun, MakeRun
+
+ECE = {"metric": "ece", "direction": "minimize", "reference": 0.5}
+
+
+def test_range_holds_front_test_and_teacher(gathered: Gathered) -> None:
+    low, high = quality_range([gathered], "top1")
+    front = gathered.front
+    assert low < min(front["top1"].min(), front["test_top1"].min())
+    assert high > max(gathered.teacher["top1"], front["top1"].max())
+
+
+def test_range_of_another_metric_ignores_the_teacher(gathered: Gathered) -> None:
+    weak = replace(gathered, teacher={**gathered.teacher, "top1": 0.0})
+    assert quality_range([weak], "agreement") == quality_range([gathered], "agreement")
+    assert quality_range([weak], "top1")[0] < 0
+
+
+def test_range_of_one_value_is_not_empty(make_run: MakeRun) -> None:
+    run = make_run()
+    best = replace(
+        run,
+        records=run.records[1:2],
+        tests={},
+        teacher={**run.teacher, "top1": run.records[1].metrics["top1"]},
+    )
+    low, high = quality_range(gather([best]), "top1")
+    assert low < run.records[1].metrics["top1"] < high
+
+
+def test_size_is_logarithmic_where_the_objective_is(run: FakeRun, make_run: MakeRun) -> None:
+    assert size_scale(gather([run]), "params")["type"] == "log"
+    other = gather([make_run(n_trials=3, objectives=[TOP1, ECE])])
+    assert size_scale(other, "ece") == {}
+
+
+def test_zoom_shows_the_last_ten_points_up_to_the_teacher(gathered: Gathered) -> None:
+    figure = new_figure(height=100, x={}, y={})
+    add_zoom(figure, [gathered], "top1")
+    whole, near = (
+        button.args[0]["yaxis.range"] for button in figure.layout.updatemenus[0].buttons
+    )
+    best = gathered.front["top1"].max()
+    assert list(whole) == quality_range([gathered], "top1")
+    assert near[0] == pytest.approx(best - 0.1, abs=0.02)
+    assert near[1] > gathered.teacher["top1"]
+
+
+def test_no_zoom_for_a_front_of_similar_students(gathered: Gathered) -> None:
+    narrow = replace(
+        gathered,
+        front=gathered.front.assign(
+            top1=np.linspace(0.9, 0.95, len(gathered.front)), test_top1=0.9
+        ),
+    )
+    figure = new_figure(height=100, x={}, y={})
+    add_zoom(figure, [narrow], "top1")
+    assert not figure.layout.updatemenus
+
+
+def test_no_zoom_for_an_error(make_run: MakeRun) -> None:
+    (read,) = gather([make_run(objectives=[ECE, PARAMS])])
+    spread = replace(
+        read, quality="ece", front=read.front.assign(ece=np.linspace(0, 1, len(read.front)))
+    )
+    figure = new_figure(height=100, x={}, y={})
+    add_zoom(figure, [spread], "ece")
+    assert not figure.layout.updatemenus

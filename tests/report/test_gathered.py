@@ -1,0 +1,93 @@
+from dataclasses import replace
+from pathlib import Path
+from typing import get_args
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autokd.pareto import knee
+from autokd.report.gathered import STATES, Gathered, gather, thinned
+from autokd.runs.record import Outcome
+from tests.report.conftest import MACS, PARAMS, TOP1, FakeRun, MakeRun
+
+ECE = {"metric": "ece", "direction": "minimize", "reference": 0.5}
+
+
+def test_runs_of_equal_name_get_different_labels(run: FakeRun) -> None:
+    named = [replace(run, folder=Path(name)) for name in ("a/x", "b/x", "c/y")]
+    assert [one.label for one in gather(named)] == ["x (1)", "x (2)", "y"]
+
+
+def test_behind_and_front_are_the_judged_trials_without_overlap(gathered: Gathered) -> None:
+    behind, front = set(gathered.behind()["trial"]), set(gathered.front["trial"])
+    judged = gathered.trials[gathered.trials["state"].isin(["complete", "stopped"])]
+    assert not behind & front
+    assert behind | front == set(judged["trial"])
+
+
+def test_knee_is_the_one_that_export_takes(gathered: Gathered) -> None:
+    front = gathered.front
+    at = knee(front["top1"].to_numpy(), front["params"].to_numpy())
+    assert gathered.knee == front["trial"].iloc[at]
+
+
+def test_fixed_parameters_are_not_searched_ones(gathered: Gathered) -> None:
+    assert "architecture.bottom_neighbours" in gathered.trials
+    assert "architecture.bottom_neighbours" not in gathered.parameters
+    assert "kd.temperature" in gathered.parameters
+
+
+@pytest.mark.parametrize(
+    ("objectives", "size"),
+    [
+        ([TOP1], None),
+        ([TOP1, PARAMS], "params"),
+        ([TOP1, MACS, PARAMS], "params"),
+        ([TOP1, ECE], "ece"),
+    ],
+)
+def test_size_is_the_size_objective_or_else_the_second_one(
+    make_run: MakeRun, objectives: list[dict[str, object]], size: str | None
+) -> None:
+    assert gather([make_run(n_trials=3, objectives=objectives)])[0].size == size
+
+
+def test_directions_and_scales_are_the_objectives(gathered: Gathered) -> None:
+    assert gathered.is_higher_better
+    assert (gathered.direction("params"), gathered.direction("ece")) == ("minimize", None)
+    assert gathered.is_log("params")
+    assert not gathered.is_log("top1")
+    assert not gathered.is_log("macs")
+
+
+def test_importance_is_sorted_largest_first(run: FakeRun) -> None:
+    shares = {"a": 0.1, "b": 0.7, "c": 0.2}
+    (read,) = gather([replace(run, shares=shares)])
+    assert list(read.importance) == ["b", "c", "a"]
+
+
+def test_graphs_are_read_for_the_front_alone(run: FakeRun) -> None:
+    (read,) = gather([run])
+    assert set(read.graphs) == set(read.front["trial"])
+    assert gather([run], with_graphs=False)[0].graphs == {}
+
+
+def test_empty_run_has_no_knee(make_run: MakeRun) -> None:
+    (read,) = gather([make_run(n_trials=0)])
+    assert read.knee is None
+    assert read.behind().empty
+
+
+def test_every_outcome_of_a_record_is_a_state() -> None:
+    assert set(STATES) == set(get_args(Outcome))
+
+
+@given(st.integers(0, 50), st.integers(0, 20))
+def test_thinning_keeps_order_ends_and_at_most_the_limit(n_rows: int, limit: int) -> None:
+    kept = thinned(pd.DataFrame({"row": range(n_rows)}), limit)["row"].tolist()
+    assert len(kept) == min(n_rows, limit)
+    assert kept == sorted(set(kept))
+    if limit > 1 and n_rows > 1:
+        assert (kept[0], kept[-1]) == (0, n_rows - 1)

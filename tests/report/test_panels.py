@@ -1,0 +1,80 @@
+from dataclasses import replace
+
+import plotly.graph_objects as go
+import pytest
+
+from autokd.report import panels
+from autokd.report.gallery import DRAWING_LIMIT
+from autokd.report.gathered import Gathered, gather
+from autokd.report.html import Panel, Width
+from tests.report.conftest import TOP1, FakeRun, MakeRun
+
+
+def all_panels(run: Gathered) -> list[Panel]:
+    return [
+        panels.front([run]),
+        panels.students(run, width=5),
+        *panels.hypervolume([run]),
+        panels.curves(run),
+        panels.importance(run),
+        panels.parallel(run),
+        panels.drawings(run, is_linked=True),
+        panels.rungs(run),
+        panels.conditions(run),
+        panels.remarks([run]),
+    ]
+
+
+def test_full_run_fills_every_panel(gathered: Gathered) -> None:
+    bodies = [panel.body for panel in all_panels(gathered)]
+    assert sum(isinstance(body, go.Figure) for body in bodies) == 6
+    assert not any(
+        isinstance(body, str) and body.startswith('<p class="soft">') for body in bodies
+    )
+
+
+def test_empty_run_says_in_every_panel_why_there_is_nothing(make_run: MakeRun) -> None:
+    (read,) = gather([replace(make_run(n_trials=0), shares={})])
+    empty = [
+        panel
+        for panel in all_panels(read)
+        if panel.title not in ("Conditions", "How to read these numbers")
+    ]
+    assert len(empty) == 9
+    for panel in empty:
+        assert isinstance(panel.body, str)
+        assert panel.body.startswith('<p class="soft">')
+        assert len(panel.body) > 30
+
+
+def test_cut_of_drawings_and_parameters_is_stated(long: Gathered) -> None:
+    cut = f"{DRAWING_LIMIT} of {len(long.front)} students"
+    assert cut in panels.drawings(long, is_linked=True).note
+    assert "Only the 10 most important parameters" in panels.parallel(long).note
+
+
+def test_whole_front_drawn_is_stated(gathered: Gathered) -> None:
+    assert panels.drawings(gathered, is_linked=True).note.startswith("All students")
+
+
+@pytest.mark.parametrize(("width", "is_linked"), [(5, True), (12, False)])
+def test_narrow_table_links_to_the_drawings(
+    gathered: Gathered, width: Width, is_linked: bool
+) -> None:
+    body = panels.students(gathered, width=width).body
+    assert isinstance(body, str)
+    assert ('href="#trial-' in body) is is_linked
+
+
+def test_single_objective_shows_the_best_over_trials(make_run: MakeRun) -> None:
+    runs = gather([make_run(objectives=[TOP1])])
+    assert panels.front(runs).title == "Best so far"
+    assert "knee" not in panels.students(runs[0], width=5).note
+
+
+def test_comparison_and_conditions_escape_names(run: FakeRun, make_run: MakeRun) -> None:
+    body = panels.comparison(gather([make_run("<b>x"), run])).body
+    assert isinstance(body, str)
+    assert "&lt;b&gt;x" in body
+    (read,) = gather([replace(run, info={"device": "<i>"})])
+    assert "<dd>&lt;i&gt;</dd>" in str(panels.conditions(read).body)

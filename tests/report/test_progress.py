@@ -1,0 +1,94 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from autokd.report.gathered import gather
+from autokd.report.progress import best_figure, curves_figure, hypervolume_figure
+from tests.report.conftest import TOP1, FakeRun, MakeRun
+
+ECE = {"metric": "ece", "direction": "minimize", "reference": 0.5}
+
+
+@pytest.mark.parametrize("over", ["trials", "seconds"])
+def test_hypervolume_line_is_the_running_value_without_its_repetitions(
+    run: FakeRun, over: str
+) -> None:
+    figure = hypervolume_figure(gather([run]), over=over)
+    assert figure is not None
+    (line,) = figure.data
+    whole = run.hypervolume()
+    x = np.arange(1, len(whole) + 1) if over == "trials" else whole["elapsed_s"].to_numpy()
+    at = np.searchsorted(line.x, x, side="right") - 1
+    np.testing.assert_array_equal(np.asarray(line.y)[at], whole["hypervolume"])
+    assert len(line.x) < len(whole)
+    assert line.x[-1] == x[-1]
+    assert line.line.shape == "hv"
+
+
+def test_each_run_has_a_hypervolume_line_and_an_empty_one_has_none(make_run: MakeRun) -> None:
+    runs = gather(
+        [make_run("a", n_trials=24), make_run("b", n_trials=0), make_run("c", seed=1, n_trials=24)]
+    )
+    figure = hypervolume_figure(runs, over="trials")
+    assert figure is not None
+    assert [line.name for line in figure.data] == ["a", "c"]
+    assert all(line.showlegend for line in figure.data)
+    assert hypervolume_figure(runs[1:2], over="trials") is None
+
+
+@pytest.mark.parametrize(("objective", "is_rising"), [(TOP1, True), (ECE, False)])
+def test_best_so_far_moves_one_way_only(
+    make_run: MakeRun, objective: dict[str, object], is_rising: bool
+) -> None:
+    (read,) = gather([make_run(objectives=[objective])])
+    rng = np.random.default_rng(0)
+    metric = str(objective["metric"])
+    noisy = read.trials.assign(**{metric: rng.uniform(size=len(read.trials))})
+    figure = best_figure([replace(read, trials=noisy, quality=metric)])
+    assert figure is not None
+    points, line = figure.data
+    steps = np.diff(np.asarray(line.y))
+    assert (steps >= 0).all() if is_rising else (steps <= 0).all()
+    best = max if is_rising else min
+    assert line.y[-1] == best(points.y)
+
+
+def test_best_figure_needs_a_complete_trial(make_run: MakeRun) -> None:
+    assert best_figure(gather([make_run(n_trials=0, objectives=[TOP1])])) is None
+
+
+def test_curves_hold_every_rung_of_front_and_rest_once(run: FakeRun) -> None:
+    (read,) = gather([run])
+    figure = curves_figure(read)
+    assert figure is not None
+    assert [trace.name for trace in figure.data] == ["stopped early", "dominated", "front", "knee"]
+    drawn = [
+        (slot, x, y)
+        for trace in figure.data
+        for slot, x, y in zip(trace.customdata, trace.x, trace.y, strict=True)
+        if y is not None
+    ]
+    judged = read.curves[
+        read.curves["trial"].isin([*read.behind()["trial"], *read.front["trial"]])
+    ]
+    expected = judged[["trial", "epochs", "top1"]].itertuples(index=False, name=None)
+    assert sorted(drawn) == sorted(expected)
+
+
+def test_curves_have_a_gap_between_trials(run: FakeRun) -> None:
+    figure = curves_figure(gather([run])[0])
+    assert figure is not None
+    for trace in figure.data:
+        slots = [slot for slot in trace.customdata if slot is not None]
+        assert list(trace.customdata).count(None) == len(set(slots))
+
+
+def test_rungs_are_the_ticks_of_the_curves(run: FakeRun) -> None:
+    figure = curves_figure(gather([run])[0])
+    assert figure is not None
+    assert list(figure.layout.xaxis.tickvals) == [3, 9, 27]
+
+
+def test_no_curves_before_the_first_rung(make_run: MakeRun) -> None:
+    assert curves_figure(gather([make_run(n_trials=0)])[0]) is None

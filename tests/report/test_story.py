@@ -1,0 +1,109 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from autokd.report.gathered import POINT_LIMIT, Gathered, gather
+from autokd.report.story import conditions, counts, headline, notes
+from tests.report.conftest import MACS, PARAMS, TOP1, FakeRun, MakeRun
+
+
+def near(run: FakeRun, top1: float) -> FakeRun:
+    return replace(run, teacher={**run.teacher, "top1": top1})
+
+
+def test_headline_names_the_smallest_student_near_the_teacher(run: FakeRun) -> None:
+    front = run.front()
+    teacher = float(front["top1"].iloc[4]) + 0.0099
+    text = headline(gather([near(run, teacher)]))
+    row = front.iloc[4]
+    assert f"trial {row['trial']} with" in text
+    assert f"{272_186 / row['params']:,.0f}\N{MULTIPLICATION SIGN} smaller" in text
+    assert text.startswith(f"A front of {len(front)} students from 989 to ")
+
+
+def test_headline_says_when_nobody_is_near_and_names_the_best(run: FakeRun) -> None:
+    text = headline(gather([near(run, 1.0)]))
+    best = run.front().sort_values("top1").iloc[-1]
+    assert "None is within 1 percentage point" in text
+    assert f"the best is trial {best['trial']} with" in text
+
+
+def test_headline_of_an_empty_front_says_so(make_run: MakeRun) -> None:
+    assert "The front is empty" in headline(gather([make_run(n_trials=0)]))
+
+
+def test_headline_of_one_objective_names_the_best(make_run: MakeRun) -> None:
+    run = make_run(objectives=[TOP1])
+    assert f"The best student is trial {run.front()['trial'].iloc[0]} with" in headline(
+        gather([run])
+    )
+
+
+def test_headline_of_several_runs_names_the_largest_hypervolume(make_run: MakeRun) -> None:
+    runs = gather([make_run("weak", gain=-0.1), make_run("strong")])
+    assert headline(runs).startswith("Of 2 runs, strong has the largest hypervolume")
+
+
+def test_different_axes_are_not_compared(make_run: MakeRun) -> None:
+    runs = gather([make_run("a", n_trials=24), make_run("b", objectives=[TOP1, MACS])])
+    assert headline(runs) == "2 runs laid over each other."
+    assert any("hypervolumes cannot be compared" in note for note in notes(runs))
+
+
+def test_counts_add_up(gathered: Gathered) -> None:
+    text = counts(gathered)
+    head, _, states = text.partition(": ")
+    assert head == "60 trials"
+    assert sum(int(part.split()[0]) for part in states.split(", ")) == 60
+
+
+def test_counts_of_nothing(make_run: MakeRun) -> None:
+    assert counts(gather([make_run(n_trials=0)])[0]) == "0 trials"
+
+
+def test_conditions_never_name_the_storage(gathered: Gathered) -> None:
+    assert "storage" in gathered.info
+    assert "secret" not in str(conditions(gathered))
+    found = dict(conditions(gathered))
+    assert found["rungs"] == "3, 9, 27 epochs"
+    assert found["workers"] == "2"
+    assert found["versions"] == "python 3.11.9, torch 2.8.0"
+
+
+def test_optimism_of_validation_is_always_noted(run: FakeRun, make_run: MakeRun) -> None:
+    for one in (run, make_run(n_trials=0)):
+        assert "optimistic" in notes(gather([one]))[0]
+    assert "measured once" in notes(gather([run]))[0]
+    assert "has not been measured yet" in notes(gather([replace(run, tests={})]))[0]
+
+
+def test_teacher_that_saw_validation_is_noted(run: FakeRun) -> None:
+    saw = replace(run, teacher={**run.teacher, "saw_validation": True})
+    assert any("teacher.saw_validation" in note for note in notes(gather([saw])))
+    assert not any("teacher.saw_validation" in note for note in notes(gather([run])))
+
+
+def test_thinning_is_stated_with_its_numbers(gathered: Gathered) -> None:
+    assert not any("behind the front" in note for note in notes([gathered]))
+    rows = gathered.behind().sample(POINT_LIMIT + 5, replace=True, random_state=0)
+    rows = rows.assign(trial=range(1000, 1000 + len(rows)))
+    big = replace(gathered, trials=pd.concat([rows, gathered.front]))
+    (note,) = [note for note in notes([big]) if "behind the front" in note]
+    assert note.startswith("2,005 trials lie behind the front; a figure draws 2,000 of them")
+
+
+def test_family_and_projection_are_noted(make_run: MakeRun) -> None:
+    run = make_run(family_size=3, objectives=[TOP1, PARAMS, MACS])
+    text = " ".join(notes(gather([run])))
+    assert "3 students of one family" in text
+    assert "3 objectives: top1, params, macs. The figure shows top1 over params" in text
+
+
+def test_notes_of_several_runs_name_the_run_and_different_teachers(run: FakeRun) -> None:
+    other = replace(
+        run, folder=Path("other"), teacher={**run.teacher, "digest": "x", "saw_validation": True}
+    )
+    said = notes(gather([run, other]))
+    assert any(note.startswith("other: The teacher was trained on") for note in said)
+    assert "The runs have different teachers." in said

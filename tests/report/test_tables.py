@@ -1,0 +1,92 @@
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from autokd.report.gathered import Gathered, gather
+from autokd.report.tables import (
+    comparison_table,
+    front_table,
+    front_text,
+    rung_table,
+    size_limits,
+)
+from tests.report.conftest import MACS, PARAMS, TOP1, FakeRun, MakeRun
+
+
+def test_front_table_has_a_row_per_student_with_its_numbers(gathered: Gathered) -> None:
+    table = front_table(gathered)
+    headings = ("trial", "params", "smaller", "top1", "test top1", "agreement", "method")
+    assert table.headings == headings
+    row, cells = gathered.front.iloc[0], table.rows[0]
+    assert cells[:2] == (str(row["trial"]), f"{row['params']:,.0f}")
+    assert cells[2] == f"{272_186 / row['params']:,.0f}\N{MULTIPLICATION SIGN}"
+    assert cells[3:5] == (f"{row['top1']:.3f}", f"{row['test_top1']:.3f}")
+
+
+def test_knee_is_marked_and_drawn_trials_are_linked(gathered: Gathered) -> None:
+    slots = gathered.front["trial"].tolist()
+    table = front_table(gathered, links={slots[2]: "trial-x"})
+    assert [slots[at] for at in table.marked] == [gathered.knee]
+    assert table.links == {2: "trial-x"}
+
+
+def test_single_objective_marks_no_knee(make_run: MakeRun) -> None:
+    (read,) = gather([make_run(objectives=[TOP1])])
+    assert front_table(read).marked == frozenset()
+
+
+def test_objectives_have_columns_and_unmeasured_tests_have_none(make_run: MakeRun) -> None:
+    run = make_run(objectives=[TOP1, PARAMS, MACS])
+    (read,) = gather([replace(run, tests={})])
+    headings = front_table(read).headings
+    assert "macs" in headings
+    assert "test top1" not in headings
+
+
+def test_family_spread_stands_beside_the_mean(make_run: MakeRun) -> None:
+    (read,) = gather([make_run(family_size=3)])
+    assert all(row[3].endswith(" ± 0.004") for row in front_table(read).rows)
+
+
+def test_front_text_is_the_table_or_says_that_there_is_none(
+    run: FakeRun, make_run: MakeRun
+) -> None:
+    lines = front_text(run).split("\n")
+    assert len(lines) == 1 + len(run.front())
+    assert sum(line.startswith("*") for line in lines) == 1
+    assert "the front is empty" in front_text(make_run(n_trials=0))
+
+
+def test_comparison_takes_the_best_top1_within_each_size(make_run: MakeRun) -> None:
+    runs = gather(
+        [make_run("a", n_trials=24), make_run("b", seed=1, n_trials=24), make_run("c", n_trials=0)]
+    )
+    table = comparison_table(runs)
+    assert [row[0] for row in table.rows] == ["a", "b", "c"]
+    limits = size_limits([run.front for run in runs])
+    front = runs[0].front
+    for limit, cell in zip(limits, table.rows[0][4:], strict=True):
+        fits = front[front["params"] <= limit]
+        assert cell == (f"{fits['top1'].max():.3f}" if len(fits) else "–")  # noqa: RUF001
+    assert table.rows[0][3] == f"{runs[0].hypervolume['hypervolume'].iloc[-1]:.4g}"
+    assert table.rows[2][1:4] == ("0", "0", "–")  # noqa: RUF001
+
+
+@pytest.mark.parametrize(
+    ("params", "limits"),
+    [
+        ([], []),
+        ([1234], []),
+        ([1000], [1000]),
+        ([900, 4000], [1000, 2000]),
+        ([900, 120_000], [1e3, 5e3, 2e4, 1e5]),
+    ],
+)
+def test_size_limits_are_round_and_inside(params: list[float], limits: list[float]) -> None:
+    assert size_limits([pd.DataFrame({"params": params, "top1": 0.5})]) == limits
+
+
+def test_rung_table_has_a_row_per_lower_rung(gathered: Gathered, make_run: MakeRun) -> None:
+    assert [row[0] for row in rung_table(gathered).rows] == ["3", "9"]
+    assert rung_table(gather([make_run(n_trials=0)])[0]).rows == ()

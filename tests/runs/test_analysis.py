@@ -1,0 +1,69 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from autokd.pareto import Axis, hypervolume, minimised, reference_point
+from autokd.runs.analysis import (
+    curves_table,
+    front_table,
+    hypervolume_table,
+    rung_correlation,
+    trials_table,
+)
+from autokd.runs.record import Record, RungResult
+
+AXES = (Axis("top1", "maximize", "linear", 0.2), Axis("params", "minimize", "log10", 1e6))
+
+
+def _trials(rows: list[tuple[float, float, str]]) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {"trial": i, "state": state, "top1": top1, "params": params, "elapsed_s": float(i)}
+            for i, (top1, params, state) in enumerate(rows)
+        ]
+    )
+
+
+def test_front_is_what_no_complete_trial_dominates() -> None:
+    rows = [(0.9, 9e3, "complete"), (0.8, 1e3, "complete"), (0.7, 2e3, "complete")]
+    front = front_table(_trials([*rows, (1.0, 1.0, "stopped")]), AXES, "params")
+    assert list(front["trial"]) == [1, 0]
+
+
+def test_hypervolume_follows_the_definition_of_pareto() -> None:
+    trials = _trials([(0.5, 1e4, "complete"), (0.9, 1e5, "complete"), (0.9, 1e2, "failed")])
+    table = hypervolume_table(trials, AXES)
+    values = minimised(np.array([[0.5, 1e4], [0.9, 1e5]]), AXES)
+    reference = reference_point(AXES)
+    assert list(table["hypervolume"]) == pytest.approx(
+        [hypervolume(values[:1], reference), hypervolume(values, reference)]
+    )
+
+
+def test_rung_correlation_is_one_for_equal_order_and_minus_one_for_reversed() -> None:
+    records = [
+        Record(i, 0, 0, {})
+        .with_rung(RungResult(1, {"top1": 0.1 * i}))
+        .with_rung(RungResult(2, {"top1": 0.5 - 0.1 * i}))
+        .with_rung(RungResult(4, {"top1": 0.2 + 0.1 * i}))
+        for i in range(4)
+    ]
+    table = rung_correlation(curves_table(records), "top1")
+    assert list(table["epochs"]) == [1, 2]
+    assert list(table["n"]) == [4, 4]
+    assert list(table["tau"]) == pytest.approx([1.0, -1.0])
+
+
+def test_rung_correlation_counts_only_trials_that_finished() -> None:
+    records = [Record(i, 0, 0, {}).with_rung(RungResult(1, {"top1": 0.1 * i})) for i in range(4)]
+    records[0] = records[0].with_rung(RungResult(4, {"top1": 0.9}))
+    table = rung_correlation(curves_table(records), "top1")
+    assert list(table["n"]) == [1]
+    assert np.isnan(table["tau"][0])
+
+
+def test_cost_stands_in_for_metrics_before_the_first_rung() -> None:
+    table = trials_table([Record(0, 0, 0, {"kd.method": "kd"}, cost={"params": 10.0})])
+    assert table["params"][0] == 10.0
+    assert np.isnan(table["top1"][0])
+    assert table["kd.method"][0] == "kd"

@@ -1,0 +1,52 @@
+import json
+
+from autokd.runs.record import Record, RungResult
+
+
+def _record() -> Record:
+    return Record(
+        slot=3,
+        attempt=1,
+        seed=7,
+        point={"architecture.op": "conv3x3", "kd.temperature": 4.0},
+        cost={"params": 1200.0},
+        graphs=("ab", "cd"),
+        began_s=1.5,
+    )
+
+
+def test_a_record_survives_json() -> None:
+    record = _record().with_rung(RungResult(3, {"top1": 0.9}, {"top1": 0.01}, 2.0, True, "first"))
+    assert Record.from_dict(json.loads(json.dumps(record.as_dict()))) == record
+
+
+def test_metrics_are_those_of_the_highest_rung() -> None:
+    record = _record()
+    assert record.metrics == {"params": 1200.0}
+    assert record.epochs == 0
+    longer = record.with_rung(RungResult(3, {"top1": 0.5})).with_rung(RungResult(9, {"top1": 0.7}))
+    assert longer.metrics == {"top1": 0.7}
+    assert longer.epochs == 9
+
+
+def test_seconds_add_up_over_rungs() -> None:
+    record = (
+        _record()
+        .with_rung(RungResult(3, {}, seconds=1.5))
+        .with_rung(RungResult(9, {}, seconds=2.5))
+    )
+    assert record.seconds == 4.0
+
+
+def test_an_interrupted_attempt_drops_its_rungs_and_a_stopped_one_keeps_them() -> None:
+    record = _record().with_rung(RungResult(3, {"top1": 0.5}))
+    assert record.ended("interrupted", at_s=9.0, reason="killed").rungs == ()
+    stopped = record.ended("stopped", at_s=9.0, reason="place 3 of 3")
+    assert stopped.rungs == record.rungs
+    assert (stopped.outcome, stopped.ended_s, stopped.reason) == ("stopped", 9.0, "place 3 of 3")
+
+
+def test_costing_adds_cost_and_graphs() -> None:
+    record = Record(0, 0, 1, {}).costing({"params": 5.0}, graphs=["x"])
+    assert record.cost == {"params": 5.0}
+    assert record.graphs == ("x",)
