@@ -34,6 +34,7 @@ app.command()(check)
 def main() -> None:
     """Run the program; exit code 2 for an error that autokd knows, 130 for Ctrl-C."""
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
+    sys.path.insert(0, "")  # a "package.module:function" of the user's lives in the current folder
     try:
         app()
     except AutoKDError as error:

@@ -81,7 +81,7 @@ def retrain(
     """Train a student at full budget over several seeds, then measure the test set once."""
     from autokd.cli.live import watcher
     from autokd.export import choose
-    from autokd.export import retrain as train_again
+    from autokd.export.retrain import retrain as train_again
     from autokd.runs import load_run
 
     console = Console()

@@ -54,9 +54,9 @@ def open_array(path: Path) -> Tensor:
         path: A ``.npy`` file that holds at least one number.
 
     Returns:
-        A tensor on the CPU. The map is copy-on-write: torch has no tensors that refuse to be
-        written, and warns when it is given an array that does; writing would change a private copy
-        of the page, never the file.
+        A tensor on the CPU of the array's own shape, ``(...)``. The map is copy-on-write: torch
+        has no tensors that refuse to be written, and warns when it is given an array that does;
+        writing would change a private copy of the page, never the file.
 
     Raises:
         OSError: If the file is missing or cannot be read.
@@ -69,7 +69,7 @@ def checksum(part: Tensor) -> int:
     """Compute the checksum that `write_array` gives for a part.
 
     Args:
-        part: Any tensor on the CPU, contiguous.
+        part: A tensor on the CPU of any shape, ``(...)``, contiguous.
 
     Returns:
         CRC-32 of its bytes.

@@ -30,8 +30,9 @@ def seed_generator(device: torch.device, seed: int) -> None:
     """Seed the generator of one CUDA device and of no other.
 
     Args:
-        device: The device.
+        device: The device; on the CPU nothing happens.
         seed: The seed, >= 0.
     """
-    with torch.cuda.device(device):
-        torch.cuda.manual_seed(seed)
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)

@@ -6,13 +6,14 @@ appears under its name only when it is complete, and whoever reads one checks it
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from autokd.errors import RunError
 
-__all__ = ["check_space", "replacing", "writing_to"]
+__all__ = ["check_space", "check_writable", "replacing", "writing_to"]
 
 
 @contextmanager
@@ -56,6 +57,20 @@ def writing_to(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise RunError(f"{folder}: cannot be written: {error.strerror or error}") from error
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse a folder that cannot be written, before the work whose result it shall keep.
+
+    Args:
+        folder: The folder; it is made.
+
+    Raises:
+        RunError: If it cannot be made or written.
+    """
+    with writing_to(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
 
 
 def check_space(folder: Path, n_bytes: int) -> None:

@@ -15,7 +15,7 @@ from autokd.distill.outputs import TeacherOutputs, held_out_outputs, outputs_fol
 from autokd.distill.prepared import PreparedStudy, TeacherFacts
 from autokd.distill.progress import Progress, silent
 from autokd.distill.teach import zoo_teacher
-from autokd.distill.threads import all_threads
+from autokd.distill.threads import preparing_threads
 from autokd.errors import TeacherError
 from autokd.methods import METHODS
 from autokd.study import StudySpec
@@ -75,7 +75,7 @@ def prepare(
     folder = outputs_folder(
         cache, teacher_digest=digest, dataset_digest=dataset.digest, views=spec.views
     )
-    with all_threads():
+    with preparing_threads(dataset.shape.size):
         validation, test = held_out_outputs(module, dataset, folder=folder)
         facts = TeacherFacts(
             spec.teacher.model or type(module).__name__,

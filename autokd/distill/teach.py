@@ -1,9 +1,9 @@
 """Trains the study's own teacher: a network of the zoo, on the hard labels, cached.
 
-Its recipe is the study's `[teacher]` and the defaults of `Training`, not the students' settings:
-who changes how students are trained does not want another teacher. Its views are of the students'
-kind, but far beyond their numbers, so that what it says about the students' views is not what it
-learned by heart.
+Its recipe is the study's `[teacher]` and the defaults of `Training`, not the students' settings
+(their precision apart): who changes how students are trained does not want another teacher. Its
+views are of the students' kind, but far beyond their numbers, so that what it says about the
+students' views is not what it learned by heart.
 """
 
 import hashlib
@@ -18,11 +18,11 @@ from torch import nn
 
 from autokd.data import Dataset
 from autokd.distill.device import resolve_precision
-from autokd.distill.files import replacing
+from autokd.distill.files import check_writable, replacing
 from autokd.distill.losses import LOSSES
 from autokd.distill.progress import Progress, silent
 from autokd.distill.source import TrainingSource
-from autokd.distill.threads import all_threads
+from autokd.distill.threads import preparing_threads
 from autokd.distill.training import train
 from autokd.errors import Diverged, OutOfMemory, TeacherError
 from autokd.study import StudySpec, Training
@@ -65,6 +65,7 @@ def zoo_teacher(
     teacher = _untrained(spec, dataset, device)
     if path.exists() and _loads(teacher, path):
         return freeze(teacher)
+    check_writable(path.parent)
     teacher = train_teacher(spec, dataset, device=device, progress=progress)
     state = {name: value.cpu().contiguous() for name, value in teacher.state_dict().items()}
     with replacing(path) as temporary:
@@ -80,7 +81,7 @@ def train_teacher(
     Args:
         spec: The study: its teacher and views.
         dataset: The images, on the device; only the training images are looked at.
-        device: Where it is trained, on a CPU with all its threads.
+        device: Where it is trained, on a CPU as `preparing_threads` says.
         progress: Told after each epoch.
 
     Returns:
@@ -92,7 +93,7 @@ def train_teacher(
     teacher = _untrained(spec, dataset, device)
     epochs = spec.teacher.epochs
     try:
-        with all_threads():
+        with preparing_threads(dataset.shape.size):
             train(
                 teacher,
                 TrainingSource(dataset.train, spec.views, first_view=_FIRST_VIEW),

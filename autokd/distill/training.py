@@ -2,9 +2,9 @@
 
 One epoch is one view. The learning rate rises and falls once on every rung
 (`autokd.distill.schedule`); momentum is kept across rungs, since it forgets within some ten steps
-and a rung starts with a rate near 0. Networks train channels last in memory, which was 3 to 27 %
-faster on a CPU for maps of 8 x 8 and 8 to 32 channels, and slower for none; they are handed back
-as they came.
+and a rung starts with a rate near 0. Networks train channels last in memory, one rule for all: on
+a CPU and 8 x 8 pixels the smallest students were some 8 % slower for it, those of 40,000 weights
+10 % faster, separable convolutions up to a third. They are handed back as they came.
 
 Two trainings with the same arguments on the same CPU and number of threads end in the same
 weights, whatever happens at the rungs.
@@ -175,8 +175,7 @@ def _own_generator(device: torch.device, seed: int) -> Iterator[None]:
     """Let the network draw from its own seed; the global generators stay as they were."""
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.default_generator.manual_seed(seed)
-        if device.type == "cuda":
-            cuda.seed_generator(device, seed)
+        cuda.seed_generator(device, seed)
         yield
 
 

@@ -3,9 +3,7 @@
 Only validation is looked at. The test set was measured to be reported, not to be chosen by.
 """
 
-from typing import TYPE_CHECKING
-
-import numpy as np
+from typing import TYPE_CHECKING, NamedTuple
 
 from autokd.checking import nearest
 from autokd.errors import ExportError
@@ -15,8 +13,6 @@ from autokd.graphs import count_params
 from autokd.pareto import knee
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from autokd.runs import Run
 
 __all__ = ["BEST", "choose"]
@@ -51,9 +47,10 @@ def choose(
             f"--best must be one of {list(BEST)}, found {best!r}{nearest(best, BEST)}"
         )
     front = _small_enough(run, max_params)
-    top1, params = front["top1"].to_numpy(dtype=float), front["exported"].to_numpy(dtype=float)
-    row = knee(top1, params) if best == "knee" else int(np.lexsort((params, -top1))[0])
-    return int(front["trial"].iloc[row])
+    if best == "top1":
+        return min(front, key=lambda student: (-student.top1, student.params, student.slot)).slot
+    chosen = knee([student.top1 for student in front], [student.params for student in front])
+    return front[chosen].slot
 
 
 def _named(run: "Run", slot: int, *, max_params: int | None) -> int:
@@ -67,7 +64,13 @@ def _named(run: "Run", slot: int, *, max_params: int | None) -> int:
     return slot
 
 
-def _small_enough(run: "Run", max_params: int | None) -> "pd.DataFrame":
+class _Student(NamedTuple):
+    slot: int
+    top1: float
+    params: int
+
+
+def _small_enough(run: "Run", max_params: int | None) -> list[_Student]:
     front = run.front()
     if front.empty:
         raise ExportError(
@@ -76,14 +79,15 @@ def _small_enough(run: "Run", max_params: int | None) -> "pd.DataFrame":
         )
     # A family's params are a mean; the bound holds for the student that is exported, its first.
     shape = data_facts(run).shape
-    front["exported"] = [count_params(run.graph(slot), shape) for slot in front["trial"]]
-    if max_params is None:
-        return front
-    kept = front[front["exported"] <= max_params]
-    if kept.empty:
-        smallest = front.sort_values("exported").iloc[0]
+    students = [
+        _Student(int(slot), float(top1), count_params(run.graph(int(slot)), shape))
+        for slot, top1 in zip(front["trial"], front["top1"], strict=True)
+    ]
+    kept = [s for s in students if max_params is None or s.params <= max_params]
+    if not kept:
+        smallest = min(students, key=lambda student: student.params)
         raise ExportError(
             f"no student of the front has at most {max_params:,} params; the smallest, "
-            f"trial {smallest['trial']}, has {smallest['exported']:,}"
+            f"trial {smallest.slot}, has {smallest.params:,}"
         )
     return kept

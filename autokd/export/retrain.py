@@ -154,8 +154,7 @@ def _check_arguments(run: "Run", slot: int, *, n_seeds: int, epochs: int, member
             raise ExportError(f"{name} must be at least 1, found {value}")
     if members not in MEMBERS:
         raise ExportError(
-            f"--members must be one of {list(MEMBERS)}, found {members!r}"
-            f"{nearest(members, MEMBERS)}"
+            f"members must be one of {list(MEMBERS)}, found {members!r}{nearest(members, MEMBERS)}"
         )
     reason = why_no_student(run.record(slot))
     if reason:

@@ -92,6 +92,19 @@ class Retrained:
         """
         return summarise([getattr(result, measured) for result in self.seeds])["std"]
 
+    def lines(self) -> list[str]:
+        """Tell the result to people.
+
+        Returns:
+            A heading, a line for each seed, and one with mean and spread.
+        """
+        validation, test = self._summary("validation"), self._summary("test")
+        return [
+            f"trial {self.slot}, {self.members} members, {self.epochs} epochs on {self.device}",
+            *(self._line(index) for index in range(len(self.seeds))),
+            f"mean: validation top1 {validation}, test top1 {test}, n = {len(self.seeds)}",
+        ]
+
     def write(self, path: Path) -> None:
         """Write the result, whole or not at all.
 
@@ -108,6 +121,19 @@ class Retrained:
         except OSError as error:
             partial.unlink(missing_ok=True)
             raise ExportError(f"{path} cannot be written: {error.strerror}") from error
+
+    def _line(self, index: int) -> str:
+        result = self.seeds[index]
+        kept = ", kept (the median on validation)" if index == self.median else ""
+        return (
+            f"seed {result.seed}: {result.params:,} params, validation top1 "
+            f"{result.validation['top1']:.4f}, test top1 {result.test['top1']:.4f}{kept}"
+        )
+
+    def _summary(self, measured: Measured) -> str:
+        std = self.std(measured)
+        spread = f" (std {std['top1']:.4f})" if std else ""
+        return f"{self.mean(measured)['top1']:.4f}{spread}"
 
     def _as_dict(self) -> dict[str, Any]:
         return {

@@ -16,8 +16,10 @@ __all__ = ["describe", "draw", "legend"]
 
 _STAGES = ("#56B4E9", "#009E73", "#E69F00", "#CC79A7", "#0072B2")
 _EDGE, _OUTLINE = "#9aa7b4", "#33404d"
-_WIDTH, _HEIGHT, _ROW, _MARGIN = 460.0, 150.0, 20.0, 14.0
-_NARROWEST, _WIDEST = 13.0, 38.0
+_WIDTH, _HEIGHT, _MARGIN = 460.0, 150.0, 14.0
+_COLUMN, _ROW = (13.0, 38.0), (9.0, 20.0)
+"""Smallest and largest distance between columns and between rows."""
+_ASPECT = 5
 _SMALLEST, _LARGEST = 3.0, 8.5
 _OPS = ("stem", "conv3x3", "sepconv3x3", "identity")
 
@@ -28,11 +30,12 @@ class _Frame:
     width: float
     height: float
     column: float
+    row: float
     left: float
     top: float
 
     def at(self, place: tuple[float, float]) -> tuple[float, float]:
-        return self.left + self.column * place[0], self.top + _ROW * place[1]
+        return self.left + self.column * place[0], self.top + self.row * place[1]
 
 
 def draw(graph: ArchGraph, *, widest: int | None = None) -> str:
@@ -116,27 +119,37 @@ def _colour(stage: int) -> str:
 
 def _frame(layout: Layout) -> _Frame:
     """Fill the width; a graph too deep even for the narrowest columns gets a wider drawing."""
-    steps = max(layout.n_columns - 1, 1)
-    column = min(max((_WIDTH - 2 * _MARGIN) / steps, _NARROWEST), _WIDEST)
-    inner = column * (layout.n_columns - 1), _ROW * (layout.n_rows - 1)
-    width, height = max(_WIDTH, inner[0] + 2 * _MARGIN), max(_HEIGHT, inner[1] + 2 * _MARGIN)
-    return _Frame(layout, width, height, column, (width - inner[0]) / 2, (height - inner[1]) / 2)
+    n_across, n_down = layout.n_columns - 1, layout.n_rows - 1
+    column = _within(_COLUMN, (_WIDTH - 2 * _MARGIN) / max(n_across, 1))
+    width = max(_WIDTH, column * n_across + 2 * _MARGIN)
+    row = _within(_ROW, width / _ASPECT / max(n_down, 1))
+    height = max(_HEIGHT, row * n_down + 2 * _MARGIN)
+    left, top = (width - column * n_across) / 2, (height - row * n_down) / 2
+    return _Frame(layout, width, height, column, row, left, top)
+
+
+def _within(bounds: tuple[float, float], number: float) -> float:
+    return min(max(number, bounds[0]), bounds[1])
 
 
 def _curve(frame: _Frame, path: tuple[tuple[float, float], ...]) -> str:
-    x, y = frame.at(path[0])
-    pieces = [f"M{x:.1f} {y:.1f}"]
-    for place in path[1:]:
-        to_x, to_y = frame.at(place)
-        middle = (x + to_x) / 2
-        pieces.append(f"C{middle:.1f} {y:.1f} {middle:.1f} {to_y:.1f} {to_x:.1f} {to_y:.1f}")
-        x, y = to_x, to_y
+    places = [frame.at(place) for place in path]
+    texts = [(f"{x:.1f}", f"{y:.1f}") for x, y in places]
+    pieces = [f"M{' '.join(texts[0])}"]
+    for (x, _), (to_x, _), (_, y), (end, to_y) in zip(
+        places, places[1:], texts, texts[1:], strict=False
+    ):
+        if to_y == y:  # level runs are most of a deep graph's edges
+            pieces[-1:] = [f"H{end}"] if pieces[-1].startswith("H") else [pieces[-1], f"H{end}"]
+        else:
+            middle = f"{(x + to_x) / 2:.1f}"
+            pieces.append(f"C{middle} {y} {middle} {to_y} {end} {to_y}")
     return "".join(pieces)
 
 
 def _mark(index: int, node: Node, frame: _Frame, stage: int, most: int) -> str:
     x, y = frame.at(frame.layout.nodes[index])
-    largest = min(_LARGEST, 0.44 * frame.column)
+    largest = min(_LARGEST, 0.44 * frame.column, 0.44 * frame.row)
     radius = _SMALLEST + (largest - _SMALLEST) * sqrt(node.channels / most)
     read = f", reads {', '.join(str(source) for source in node.inputs)}" if node.inputs else ""
     title = f"node {index}: {node.op}, {node.channels} channels, stride {node.stride}{read}"

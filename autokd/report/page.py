@@ -33,7 +33,7 @@ def page(runs: Sequence[Gathered]) -> str:
         sections=[
             _story(runs),
             Section("How the search went", panels.hypervolume(runs)),
-            *(_details(run, is_alone=is_alone) for run in runs),
+            *(_details(run, n_runs=len(runs)) for run in runs),
             Section("", (panels.remarks(runs),)),
         ],
         footer=f"autokd {autokd.__version__}",
@@ -46,15 +46,15 @@ def _story(runs: Sequence[Gathered]) -> Section:
     return Section("", (panels.front(runs), table))
 
 
-def _details(run: Gathered, *, is_alone: bool) -> Section:
+def _details(run: Gathered, *, n_runs: int) -> Section:
     below = (
         panels.curves(run),
         panels.importance(run),
         panels.parallel(run),
-        panels.drawings(run, is_linked=is_alone),
+        panels.drawings(run, n_runs=n_runs),
         panels.rungs(run),
         panels.conditions(run),
     )
-    if is_alone:
+    if n_runs == 1:
         return Section("", below)
     return Section(run.label, (panels.students(run, width=12), *below))

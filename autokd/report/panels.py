@@ -148,22 +148,24 @@ def parallel(run: Gathered) -> Panel:
     )
 
 
-def drawings(run: Gathered, *, is_linked: bool) -> Panel:
+def drawings(run: Gathered, *, n_runs: int = 1) -> Panel:
     """Show the students of the front.
 
     Args:
         run: The run.
-        is_linked: Whether a table on the page links to the drawings.
+        n_runs: Runs that share the page, >= 1.
 
     Returns:
         The panel; it says so where not all students are drawn.
     """
-    n_drawn, n_front = len(chosen_trials(run)), len(run.front)
+    n_drawn, n_front = len(chosen_trials(run, n_runs=n_runs)), len(run.front)
     some = f"{n_drawn} of {n_front} students, spread over the front"
-    note = f"{'All students' if n_drawn == n_front else some}, smallest first; left is the image."
+    note = (
+        f"{'All students' if n_drawn == n_front else some}, smallest first; the image enters left."
+    )
     if not n_drawn:
         return Panel("Students on the front", _said(_NO_FRONT))
-    return Panel("Students on the front", gallery(run, is_linked=is_linked), note)
+    return Panel("Students on the front", gallery(run, n_runs=n_runs), note)
 
 
 def rungs(run: Gathered) -> Panel:

@@ -34,7 +34,7 @@ def hypervolume_figure(runs: Sequence[Gathered], *, over: str) -> go.Figure | No
     figure = new_figure(
         height=_HEIGHT,
         x={"title": {"text": title}, "rangemode": "tozero"},
-        y={"title": {"text": "hypervolume"}},
+        y={"title": {"text": "hypervolume"}, "rangemode": "nonnegative"},
     )
     for position, run in enumerate(runs):
         _add_hypervolume(figure, run, over, position=position, is_alone=len(runs) == 1)
@@ -117,7 +117,7 @@ def _add_hypervolume(
     figure.add_scatter(
         x=rows["finished" if over == "trials" else "elapsed_s"].to_numpy(),
         y=rows["hypervolume"].to_numpy(dtype=float),
-        mode="lines",
+        mode="lines" if len(rows) > 1 else "markers",  # a line of one point is invisible
         line={"shape": "hv", "width": 2, "color": colour, "dash": dash},
         name=clean(run.label),
         showlegend=not is_alone,

@@ -15,7 +15,6 @@ __all__ = [
     "exact",
     "metric_title",
     "parameter_title",
-    "seconds",
     "short",
     "times",
     "value",
@@ -86,25 +85,6 @@ def times(ratio: float) -> str:
     return f"{ratio:,.0f}×" if ratio >= 9.95 else f"{ratio:.1f}×"  # noqa: RUF001
 
 
-def seconds(duration: float) -> str:
-    """Write a duration.
-
-    Args:
-        duration: Seconds, >= 0; NaN is allowed.
-
-    Returns:
-        ``42 s``, ``3 min 20 s``, ``2 h 5 min``.
-    """
-    if not isfinite(duration):
-        return MISSING
-    whole = round(duration)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
 def value(parameter: Value | None) -> str:
     """Write one value of a parameter.
 
@@ -114,13 +94,14 @@ def value(parameter: Value | None) -> str:
             a float.
 
     Returns:
-        The value with at most four significant digits.
+        The value with four significant digits, whole from 1000 on.
     """
     if parameter is None or (isinstance(parameter, float) and not isfinite(parameter)):
         return MISSING
     if isinstance(parameter, bool | str):
         return str(parameter)
-    return f"{parameter:,.0f}" if parameter == round(parameter) else f"{parameter:.4g}"
+    is_whole = parameter == round(parameter) or abs(parameter) >= 1000
+    return f"{parameter:,.0f}" if is_whole else f"{parameter:.4g}"
 
 
 def metric_title(metric: str) -> str:

@@ -35,12 +35,7 @@ def headline(runs: Sequence[Gathered]) -> str:
         return "The front is empty: no feasible trial has finished the top rung yet."
     if run.size is None:
         return f"The best student is {_student(run.front.to_dict('records')[0])}. {_teacher(run)}"
-    sizes = run.front["params"]
-    n = len(run.front)
-    span = (
-        f"A front of {n} student{'s' * (n > 1)} from {short(sizes.min())} to {short(sizes.max())}"
-    )
-    return f"{span} params. {_near_teacher(run)} {_teacher(run)}"
+    return f"{_size_of_front(run)} {_near_teacher(run)} {_teacher(run)}"
 
 
 def counts(run: Gathered) -> str:
@@ -157,6 +152,13 @@ def _comparison(runs: Sequence[Gathered]) -> str:
 
 def _share_axes(runs: Sequence[Gathered]) -> bool:
     return len({run.axes for run in runs}) == 1
+
+
+def _size_of_front(run: Gathered) -> str:
+    smallest, largest = short(run.front["params"].min()), short(run.front["params"].max())
+    if len(run.front) == 1:
+        return f"A front of 1 student with {smallest} params."
+    return f"A front of {len(run.front)} students from {smallest} to {largest} params."
 
 
 def _near_teacher(run: Gathered) -> str:

@@ -45,8 +45,8 @@ def run_trial(
         point: The point.
         seed: The slot's seed: graphs, weights and whatever a network draws follow from it.
         report: Called at each rung with the family's mean metrics; says whether to train on.
-        weights: File for the first student's weights, written when the top rung is reached; None
-            writes none.
+        weights: File for the first student's weights, in a folder that exists, written when the
+            top rung is reached; None writes none.
 
     Returns:
         Metrics at the highest rung reached, the family's mean.

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from autokd.distill.files import check_space, replacing, writing_to
+from autokd.distill.files import check_space, check_writable, replacing, writing_to
 from autokd.errors import RunError
 
 Usage = namedtuple("Usage", ["total", "used", "free"])
@@ -20,12 +20,17 @@ def test_a_file_appears_whole_and_replaces_the_old_one(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
+def _write_half(path: Path) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text("half")
+        raise ZeroDivisionError
+
+
 def test_an_interrupted_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("old")
-    with pytest.raises(ZeroDivisionError), replacing(path) as temporary:
-        temporary.write_text("half")
-        raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError):
+        _write_half(path)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -54,3 +59,14 @@ def test_a_file_that_will_not_fit_is_refused_with_both_numbers(
     check_space(tmp_path, 3_000_000)
     with pytest.raises(RunError, match="5 MB are needed, but 3 MB are free"):
         check_space(tmp_path, 5_000_000)
+
+
+def test_a_writable_folder_is_made_and_left_empty(tmp_path: Path) -> None:
+    check_writable(tmp_path / "a" / "b")
+    assert list((tmp_path / "a" / "b").iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match=r"file/folder: cannot be written: Not a directory"):
+        check_writable(tmp_path / "file" / "folder")

@@ -4,14 +4,29 @@ import pytest
 import torch
 
 from autokd.distill import threads
-from autokd.distill.threads import all_threads
+from autokd.distill.threads import preparing_threads
 
 
-def test_threads_come_back_even_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("size", "n_threads"), [(8, 1), (15, 1), (16, 2), (32, 2)])
+def test_small_maps_get_one_thread_and_larger_ones_all(
+    size: int, n_threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(threads, "_n_cores", lambda: 2)
-    with pytest.raises(ZeroDivisionError), all_threads():
-        assert torch.get_num_threads() == 2
+    torch.set_num_threads(3)
+    with preparing_threads(size):
+        assert torch.get_num_threads() == n_threads
+    assert torch.get_num_threads() == 3
+
+
+def _fail_inside() -> None:
+    with preparing_threads(32):
         raise ZeroDivisionError
+
+
+def test_threads_come_back_after_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "_n_cores", lambda: 2)
+    with pytest.raises(ZeroDivisionError):
+        _fail_inside()
     assert torch.get_num_threads() == 1
 
 

@@ -46,8 +46,8 @@ def _go_on(epochs: int) -> bool:
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:
-    powers = np.exp(logits - logits.max(1, keepdims=True))
-    return powers / powers.sum(1, keepdims=True)
+    powers: np.ndarray = np.exp(logits - logits.max(1, keepdims=True))
+    return np.asarray(powers / powers.sum(1, keepdims=True))
 
 
 def _hand_written(
@@ -211,7 +211,9 @@ def test_memory_layout_is_handed_back(source: TrainingSource) -> None:
 
 def test_bfloat16_is_used_inside_and_nowhere_else(source: TrainingSource) -> None:
     network, inside, outside = _network(), set(), set()
-    network[6].register_forward_hook(lambda _m, _i, output: inside.add(output.dtype))
+    network.get_submodule("6").register_forward_hook(
+        lambda _m, _i, output: inside.add(output.dtype)
+    )
 
     def loss(student: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
         outside.add(student.dtype)
@@ -269,7 +271,7 @@ class _Greedy(nn.Module):
 
 
 def test_a_device_without_memory_loses_the_trial(source: TrainingSource) -> None:
-    with pytest.raises(OutOfMemory, match="^Tried to allocate 8 GiB$"):
+    with pytest.raises(OutOfMemory, match=r"^Tried to allocate 8 GiB$"):
         train(_Greedy(), source, loss=CE, training=BATCH_16, rungs=[1], seed=0, at_rung=_go_on)
 
 

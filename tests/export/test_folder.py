@@ -173,6 +173,24 @@ def test_other_weights_than_the_recorded_ones_leave_no_folder(
     assert list(target.parent.iterdir()) == []
 
 
+def test_an_earlier_export_comes_back_when_the_new_one_cannot_take_its_place(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = export_student(run, LARGE, tmp_path / "e", formats=("config",))
+    rename = Path.rename
+
+    def failing(path: Path, target: Path) -> Path:
+        if path.suffix == ".part":
+            raise OSError(28, "No space left on device")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", failing)
+    with pytest.raises(ExportError, match="e cannot be written: No space left on device"):
+        export_student(run, SMALL, folder, formats=("config",))
+    assert json.loads((folder / "student.json").read_text())["provenance"]["trial"] == LARGE
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["e", "runs"]
+
+
 def test_a_failed_export_leaves_the_earlier_one(run: Run, tmp_path: Path) -> None:
     folder = export_student(run, LARGE, tmp_path / "e", formats=("config",))
     before = (folder / "student.json").read_bytes()

@@ -56,6 +56,15 @@ def test_median_has_as_many_below_as_above(values: list[float]) -> None:
     assert n_above <= len(values) // 2
 
 
+def test_lines_tell_every_seed_mean_spread_and_which_was_kept() -> None:
+    lines = _retrained(0.5, 0.7).lines()
+    assert lines[0] == "trial 3, same members, 6 epochs on cpu"
+    assert lines[1].endswith("top1 0.5000, test top1 0.4000, kept (the median on validation)")
+    assert lines[2].endswith("validation top1 0.7000, test top1 0.6000")
+    assert "top1 0.6000 (std 0.1414), test top1 0.5000 (std 0.1414), n = 2" in lines[3]
+    assert "mean: validation top1 0.5000, test top1 0.4000, n = 1" in _retrained(0.5).lines()[-1]
+
+
 def test_written_result_holds_seeds_summary_and_graph(tmp_path: Path) -> None:
     _retrained(0.5, 0.7).write(tmp_path / "r.json")
     raw = json.loads((tmp_path / "r.json").read_text())

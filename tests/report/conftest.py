@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -186,13 +187,18 @@ def draw_value(domain: Any, rng: np.random.Generator) -> Value:
 
 
 def draw_graph(spec: StudySpec, point: Mapping[str, Value], seed: int) -> ArchGraph:
-    generator = GENERATORS[spec.search_space.generator]
-    parameters = {
-        name.removeprefix("architecture."): value
+    parameters = tuple(
+        (name.removeprefix("architecture."), value)
         for name, value in point.items()
         if name.startswith("architecture.")
-    }
-    return generator.draw(parameters, seed=seed, shape=SHAPE)
+    )
+    return drawn(spec.search_space.generator, parameters, seed)
+
+
+@cache
+def drawn(generator: str, parameters: tuple[tuple[str, Value], ...], seed: int) -> ArchGraph:
+    """Most runs of a session share their students, and drawing them takes most of the time."""
+    return GENERATORS[generator].draw(dict(parameters), seed=seed, shape=SHAPE)
 
 
 def make_record(

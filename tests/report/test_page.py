@@ -127,7 +127,7 @@ def test_browser_draws_every_figure_without_a_complaint(
     browser: str, run: FakeRun, make_run: MakeRun, tmp_path: Path
 ) -> None:
     second = make_run(EVIL.replace("/", "|"), seed=1, title=EVIL)
-    for n_figures, runs in ((6, [run]), (12, [second, run])):
+    for n_figures, runs in ((6, [run]), (9, [second, run])):
         path = write_report(runs, tmp_path / "report.html")
         html, said = dumped(browser, path, tmp_path / "profile")
         assert said == []

@@ -18,7 +18,7 @@ def all_panels(run: Gathered) -> list[Panel]:
         panels.curves(run),
         panels.importance(run),
         panels.parallel(run),
-        panels.drawings(run, is_linked=True),
+        panels.drawings(run),
         panels.rungs(run),
         panels.conditions(run),
         panels.remarks([run]),
@@ -49,12 +49,12 @@ def test_empty_run_says_in_every_panel_why_there_is_nothing(make_run: MakeRun) -
 
 def test_cut_of_drawings_and_parameters_is_stated(long: Gathered) -> None:
     cut = f"{DRAWING_LIMIT} of {len(long.front)} students"
-    assert cut in panels.drawings(long, is_linked=True).note
+    assert cut in panels.drawings(long).note
     assert "Only the 10 most important parameters" in panels.parallel(long).note
 
 
 def test_whole_front_drawn_is_stated(gathered: Gathered) -> None:
-    assert panels.drawings(gathered, is_linked=True).note.startswith("All students")
+    assert panels.drawings(gathered).note.startswith("All students")
 
 
 @pytest.mark.parametrize(("width", "is_linked"), [(5, True), (12, False)])

@@ -26,6 +26,15 @@ def test_hypervolume_line_is_the_running_value_without_its_repetitions(
     assert line.line.shape == "hv"
 
 
+def test_a_single_finished_trial_is_a_visible_point(run: FakeRun) -> None:
+    (read,) = gather([run])
+    figure = hypervolume_figure(
+        [replace(read, hypervolume=read.hypervolume.head(1))], over="trials"
+    )
+    assert figure is not None
+    assert figure.data[0].mode == "markers"
+
+
 def test_each_run_has_a_hypervolume_line_and_an_empty_one_has_none(make_run: MakeRun) -> None:
     runs = gather(
         [make_run("a", n_trials=24), make_run("b", n_trials=0), make_run("c", seed=1, n_trials=24)]

@@ -7,7 +7,6 @@ from autokd.report.rounding import (
     exact,
     metric_title,
     parameter_title,
-    seconds,
     short,
     times,
     value,
@@ -64,25 +63,12 @@ def test_times_drops_the_decimal_from_ten_on(ratio: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("duration", "text"),
-    [
-        (42.2, "42 s"),
-        (59.7, "1 min 0 s"),
-        (200, "3 min 20 s"),
-        (7500, "2 h 5 min"),
-        (math.nan, MISSING),
-    ],
-)
-def test_seconds_names_two_units(duration: float, text: str) -> None:
-    assert seconds(duration) == text
-
-
-@pytest.mark.parametrize(
     ("given", "text"),
     [
         (3.0, "3"),
         (3, "3"),
         (0.12345, "0.1235"),
+        (7981.6, "7,982"),
         ("kd", "kd"),
         (True, "True"),
         (None, MISSING),

@@ -22,6 +22,11 @@ def test_headline_names_the_smallest_student_near_the_teacher(run: FakeRun) -> N
     assert text.startswith(f"A front of {len(front)} students from 989 to ")
 
 
+def test_headline_of_one_student_has_one_size(gathered: Gathered) -> None:
+    text = headline([replace(gathered, front=gathered.front.head(1))])
+    assert text.startswith("A front of 1 student with 989 params. ")
+
+
 def test_headline_says_when_nobody_is_near_and_names_the_best(run: FakeRun) -> None:
     text = headline(gather([near(run, 1.0)]))
     best = run.front().sort_values("top1").iloc[-1]

@@ -1,8 +1,10 @@
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from autokd.distill import PreparedStudy, prepare
 from autokd.study import StudySpec, read_study
 
 MakeSpec = Callable[..., StudySpec]
@@ -47,3 +49,13 @@ def make_spec() -> MakeSpec:
 @pytest.fixture
 def spec(make_spec: MakeSpec) -> StudySpec:
     return make_spec()
+
+
+@pytest.fixture(scope="session")
+def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def prepared(cache_dir: Path) -> PreparedStudy:
+    return prepare(read_study(_mapping(), source="test"), device="cpu", cache_dir=cache_dir)

@@ -1,0 +1,158 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from autokd.data import Dataset
+from autokd.distill.digests import module_digest
+from autokd.distill.evaluation import predict, score
+from autokd.distill.teach import teacher_file, train_teacher, zoo_teacher
+from autokd.errors import RunError, TeacherError
+from autokd.study import StudySpec
+from tests.distill.conftest import MakeSpec
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def spec(make_spec: MakeSpec) -> StudySpec:
+    return make_spec()
+
+
+def test_a_teacher_learns_the_training_images(dataset: Dataset, make_spec: MakeSpec) -> None:
+    spec = make_spec(teacher={"source": "zoo", "model": "resnet8", "epochs": 25})
+    teacher = train_teacher(spec, dataset, device=CPU)
+    logits = predict(teacher, dataset.validation.images)
+    assert score(logits, dataset.validation.labels)["top1"] > 0.9
+
+
+def test_a_trained_teacher_is_frozen(dataset: Dataset, spec: StudySpec) -> None:
+    teacher = train_teacher(spec, dataset, device=CPU)
+    assert not teacher.training
+    assert not any(parameter.requires_grad for parameter in teacher.parameters())
+    assert all(parameter.is_contiguous() for parameter in teacher.parameters())
+
+
+def test_training_is_deterministic_and_told(dataset: Dataset, spec: StudySpec) -> None:
+    told: list[tuple[str, int, int]] = []
+    digests = {
+        module_digest(
+            train_teacher(spec, dataset, device=CPU, progress=lambda *step: told.append(step))
+        )
+        for _ in range(2)
+    }
+    assert len(digests) == 1
+    assert told == 2 * [("teacher", 1, 2), ("teacher", 2, 2)]
+
+
+def test_the_students_settings_do_not_change_the_teacher(
+    dataset: Dataset, spec: StudySpec, make_spec: MakeSpec, tmp_path: Path
+) -> None:
+    other = make_spec(training={"batch_size": 8, "learning_rate": 0.5}, seed=9)
+    assert _file(spec, dataset, tmp_path) == _file(other, dataset, tmp_path)
+
+
+def _file(spec: StudySpec, dataset: Dataset, cache: Path) -> Path:
+    return teacher_file(spec, dataset, device=CPU, cache_dir=cache)
+
+
+def test_all_that_changes_the_weights_changes_the_file(
+    dataset: Dataset, spec: StudySpec, make_spec: MakeSpec, tmp_path: Path
+) -> None:
+    base = {"source": "zoo", "model": "resnet8", "epochs": 2}
+    specs = [
+        spec,
+        make_spec(teacher={**base, "epochs": 3}),
+        make_spec(teacher={**base, "learning_rate": 0.2}),
+        make_spec(teacher={**base, "seed": 1}),
+        make_spec(teacher={**base, "model": "resnet14"}),
+        make_spec(views={"crop_padding": 2}),
+    ]
+    files = {_file(each, dataset, tmp_path) for each in specs}
+    files.add(_file(spec, replace(dataset, digest="0" * 64), tmp_path))
+    cuda = torch.device("cuda", 0)
+    files.add(teacher_file(spec, dataset, device=cuda, cache_dir=tmp_path))
+    assert len(files) == len(specs) + 2
+
+
+def test_the_accuracy_that_is_asked_does_not_change_the_file(
+    dataset: Dataset, spec: StudySpec, make_spec: MakeSpec, tmp_path: Path
+) -> None:
+    base = {"source": "zoo", "model": "resnet8", "epochs": 2}
+    demanding = make_spec(teacher={**base, "min_top1": 0.9})
+    assert _file(spec, dataset, tmp_path) == _file(demanding, dataset, tmp_path)
+
+
+def test_a_teacher_is_trained_once(dataset: Dataset, spec: StudySpec, tmp_path: Path) -> None:
+    told: list[int] = []
+    first, second = (
+        zoo_teacher(
+            spec,
+            dataset,
+            device=CPU,
+            cache_dir=tmp_path,
+            progress=lambda _what, done, _total: told.append(done),
+        )
+        for _ in range(2)
+    )
+    assert told == [1, 2]
+    assert module_digest(first) == module_digest(second)
+    assert not second.training
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00" * 100, None])
+def test_a_damaged_file_is_reported_and_the_teacher_trained_anew(
+    content: bytes | None,
+    dataset: Dataset,
+    spec: StudySpec,
+    make_spec: MakeSpec,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    path = _file(spec, dataset, tmp_path)
+    teacher = zoo_teacher(spec, dataset, device=CPU, cache_dir=tmp_path)
+    path.write_bytes(path.read_bytes()[:-1] if content is None else content)
+    again = zoo_teacher(spec, dataset, device=CPU, cache_dir=tmp_path)
+    assert "is not used, and the teacher is trained anew" in caplog.text
+    assert module_digest(teacher) == module_digest(again)
+    caplog.clear()
+    zoo_teacher(spec, dataset, device=CPU, cache_dir=tmp_path)
+    assert caplog.text == ""
+
+
+def test_weights_of_another_network_are_not_used(
+    dataset: Dataset,
+    spec: StudySpec,
+    make_spec: MakeSpec,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    other = make_spec(teacher={"source": "zoo", "model": "resnet14", "epochs": 1})
+    zoo_teacher(other, dataset, device=CPU, cache_dir=tmp_path)
+    _file(other, dataset, tmp_path).rename(_file(spec, dataset, tmp_path))
+    zoo_teacher(spec, dataset, device=CPU, cache_dir=tmp_path)
+    assert "Unexpected key(s) in state_dict" in caplog.text
+
+
+def test_a_cache_that_cannot_be_written_is_refused_before_the_first_epoch(
+    dataset: Dataset, spec: StudySpec, tmp_path: Path
+) -> None:
+    (tmp_path / "cache").touch()
+    told: list[str] = []
+    with pytest.raises(RunError, match=r"cache/teachers: cannot be written"):
+        zoo_teacher(
+            spec,
+            dataset,
+            device=CPU,
+            cache_dir=tmp_path / "cache",
+            progress=lambda what, _done, _total: told.append(what),
+        )
+    assert told == []
+
+
+def test_a_teacher_that_diverges_is_a_teacher_error(dataset: Dataset, make_spec: MakeSpec) -> None:
+    base = {"source": "zoo", "model": "resnet8", "epochs": 20}
+    spec = make_spec(teacher={**base, "learning_rate": 1e30})
+    with pytest.raises(TeacherError, match=r"teacher resnet8 cannot be trained: .* not finite"):
+        train_teacher(spec, dataset, device=CPU)

@@ -1,0 +1,180 @@
+from pathlib import Path
+from typing import Any
+
+import filelock
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import autokd
+from autokd.errors import ChangedDefinitionError, DataError, DefinitionError, RunError
+from autokd.runs import Run
+from autokd.search import Silent, loop
+from autokd.search.api import search
+
+
+@pytest.fixture
+def run_small(tmp_path: Path, cache_dir: Path, make_spec: Any) -> Any:
+    def run(name: str = "run", *, changes: dict[str, Any] | None = None, **options: Any) -> Run:
+        return search(
+            make_spec(**{"budget": {"trials": 4}, **(changes or {})}),
+            run_dir=tmp_path / name,
+            device="cpu",
+            **{"workers": 0, "cache_dir": cache_dir, **options},
+        )
+
+    return run
+
+
+def _facts(run: Run) -> list[object]:
+    return [
+        (r.slot, r.outcome, r.seed, r.point, r.graphs, [(g.epochs, g.metrics) for g in r.rungs])
+        for r in run.records()
+    ]
+
+
+def test_a_search_ends_with_a_front_that_was_tested(run_small: Any) -> None:
+    run = run_small()
+    front = run.front()
+    assert len(run.trials()) == 4
+    assert len(front) >= 1
+    assert front["test_top1"].notna().all()
+    assert all(run.weights(slot) for slot in front["trial"])
+    assert run.info["ended"] is not None
+    assert run.info["interrupted"] is False
+
+
+def test_the_same_study_gives_the_same_records(run_small: Any) -> None:
+    assert _facts(run_small("a")) == _facts(run_small("b"))
+
+
+def test_another_seed_gives_other_records(run_small: Any) -> None:
+    assert _facts(run_small("a")) != _facts(run_small("b", changes={"seed": 1}))
+
+
+def test_a_finished_study_continues_with_more_trials(run_small: Any) -> None:
+    whole = _facts(run_small("a", n_trials=5))
+    run_small("b", n_trials=2)
+    assert _facts(run_small("b", n_trials=5)) == whole
+
+
+def test_fresh_starts_over_and_otherwise_nothing_is_repeated(run_small: Any) -> None:
+    started = run_small().info["started"]
+    assert run_small().info["started"] == started
+    assert len(run_small(n_trials=2, fresh=True).trials()) == 2
+
+
+def test_a_changed_study_is_refused_before_anything_is_loaded(run_small: Any) -> None:
+    run_small(n_trials=1)
+    with pytest.raises(ChangedDefinitionError, match=r"\[teacher.epochs\] 1 -> 2"):
+        run_small(changes={"teacher": {"source": "zoo", "model": "resnet8", "epochs": 2}})
+
+
+def test_another_storage_than_the_runs_is_refused(run_small: Any) -> None:
+    run_small(n_trials=1)
+    with pytest.raises(RunError, match="keeps its trials in another storage"):
+        run_small(storage="sqlite:///elsewhere.db")
+
+
+def test_a_given_storage_is_used(run_small: Any, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'central.db'}"
+    run = run_small(n_trials=1, storage=url)
+    assert (tmp_path / "central.db").is_file()
+    assert not (run.folder / "study.db").exists()
+    assert len(run.trials()) == 1
+
+
+def test_a_second_search_in_the_same_folder_is_refused(run_small: Any, tmp_path: Path) -> None:
+    with (
+        filelock.FileLock(tmp_path / ".run.lock"),
+        pytest.raises(RunError, match="another search is running"),
+    ):
+        run_small()
+
+
+def test_ctrl_c_ends_cleanly_and_the_same_call_resumes(
+    run_small: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    straight = _facts(run_small("a"))
+
+    def interrupt(self: loop.Loop, slot: int, result: Any) -> bool:
+        if slot == 2:
+            raise KeyboardInterrupt
+        return real(self, slot, result)
+
+    real = loop.Loop.rung
+    monkeypatch.setattr(loop.Loop, "rung", interrupt)
+    broken = run_small("b")
+    assert broken.info["interrupted"] is True
+    assert broken.records()[2].outcome == "interrupted"
+    assert broken.front()["test_top1"].isna().all()
+    monkeypatch.undo()
+    resumed = run_small("b")
+    assert _facts(resumed) == straight
+    assert resumed.info["interrupted"] is False
+
+
+def test_a_teacher_and_images_of_ones_own(run_small: Any) -> None:
+    labels = np.arange(120) % 3
+    images = np.random.default_rng(0).integers(0, 60, (120, 8, 8), dtype=np.uint8)
+    images += (90 * labels).astype(np.uint8)[:, None, None]  # the class is the brightness
+    linear = nn.Linear(64, 3)
+    with torch.no_grad():  # of three lines over brightness, each is the highest in its class
+        linear.weight.copy_(torch.tensor([[0.0], [1.0], [2.0]]).expand(3, 64))
+        linear.bias.copy_(torch.tensor([0.0, -0.3, -0.95]) * 64)
+    teacher = nn.Sequential(nn.Flatten(), linear)
+    changes = {
+        "data": {"source": "arrays"},
+        "teacher": {"source": "module", "min_top1": 0.99},
+        "training": {"batch_size": 8},
+    }
+    run = run_small(changes=changes, teacher=teacher, data=(images, labels))
+    assert run.teacher["top1"] == 1.0
+    assert run.teacher["params"] == 64 * 3 + 3
+    assert run.front()["top1"].max() > 0.5
+
+
+def test_images_of_ones_own_need_a_study_that_expects_them(run_small: Any) -> None:
+    with pytest.raises(DataError, match="arrays"):
+        run_small(data=(np.zeros((4, 8, 8), np.uint8), [0, 1, 0, 1]))
+
+
+def test_a_listener_hears_of_everything(run_small: Any, tmp_path: Path) -> None:
+    class Ears(Silent):
+        def __init__(self) -> None:
+            self.prepared: set[str] = set()
+            self.closed = 0
+
+        def preparing(self, what: str, done: int, total: int) -> None:
+            self.prepared.add(what)
+
+        def changed(self, snapshot: Any) -> None:
+            self.closed = snapshot.closed
+
+    ears = Ears()
+    run_small(listener=ears, cache_dir=tmp_path / "empty cache")
+    assert {"data", "teacher"} <= ears.prepared
+    assert ears.closed == 4
+
+
+def test_an_unknown_study_is_refused() -> None:
+    with pytest.raises(DefinitionError, match="did you mean 'digits'"):
+        search("digit")
+
+
+def test_a_shipped_study_is_copied_into_its_run_folder(
+    tmp_path: Path, cache_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = search("digits", smoke=True, n_trials=1, workers=0, cache_dir=cache_dir, device="cpu")
+    assert run.folder == Path("runs/digits-smoke")
+    study = Path(autokd.definitions.find("studies", "digits")).read_text()
+    assert (run.folder / "study.toml").read_text() == study
+    assert (run.folder / "space.toml").read_text().startswith("#")
+
+
+def test_the_room_can_be_called_like_the_function() -> None:
+    assert callable(autokd.search)
+    with pytest.raises(DefinitionError, match="no study is called"):
+        autokd.search("nothing at all")

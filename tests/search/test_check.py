@@ -1,0 +1,40 @@
+from typing import Any
+
+import pytest
+
+from autokd.errors import ConstraintViolated
+from autokd.search.check import check_study
+
+
+def test_an_estimate_covers_sizes_steps_trials_and_the_whole_study(make_spec: Any) -> None:
+    told: list[tuple[str, int, int]] = []
+    estimate = check_study(
+        make_spec(), device="cpu", progress=lambda *progress: told.append(progress)
+    )
+    assert estimate.n_train + estimate.n_validation == 200
+    assert estimate.costs[0].params <= estimate.costs[-1].params
+    assert estimate.costs[0].params >= 2e3 * 0.97
+    assert estimate.costs[-1].params <= 5e4 * 1.03
+    assert all(0 < step < 5 for step in estimate.step_s)
+    assert estimate.trial_s[1] == pytest.approx(estimate.step_s[1] * 3 * 4)  # 3 steps, 4 epochs
+    assert estimate.table_bytes == 4 * estimate.n_train * 10 * 2
+    assert estimate.teacher_s is not None
+    assert estimate.study_s is not None
+    assert told[-1] == ("steps", 3, 3)
+
+
+def test_it_is_said_in_words(make_spec: Any) -> None:
+    text = "\n".join(check_study(make_spec(), device="cpu").lines())
+    for word in ("images", "params", "a trial", "memory", "table", "teacher", "search"):
+        assert word in text
+
+
+def test_seconds_limit_the_search(make_spec: Any) -> None:
+    spec = make_spec(budget={"seconds": 0.5, "trials": 1_000})
+    assert check_study(spec, device="cpu").study_s == 0.5
+    assert check_study(make_spec(budget={"seconds": 7}), device="cpu").study_s == 7.0
+
+
+def test_a_study_without_feasible_students_is_refused(make_spec: Any) -> None:
+    with pytest.raises(ConstraintViolated, match="exceeds max_params = 1,000"):
+        check_study(make_spec(constraints={"max_params": 1_000}), device="cpu")

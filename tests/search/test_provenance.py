@@ -1,0 +1,71 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autokd.distill import PreparedStudy
+from autokd.errors import ChangedDefinitionError
+from autokd.runs import RunFolder
+from autokd.search.provenance import check_unchanged, describe_run, now
+from autokd.study import StudySpec
+
+
+@pytest.fixture
+def folder(tmp_path: Path, spec: StudySpec, prepared: PreparedStudy) -> RunFolder:
+    folder = RunFolder(tmp_path / "mine")
+    folder.create(spec, definitions={})
+    folder.write_info(describe_run(folder, prepared, storage=None, data_dir=None))
+    return folder
+
+
+def test_a_description_says_what_a_run_came_from(
+    folder: RunFolder, prepared: PreparedStudy
+) -> None:
+    info = folder.read_info()
+    assert info["storage"] == folder.database
+    assert info["study_name"] == "mine"
+    assert info["teacher"]["top1"] == prepared.facts.top1
+    assert info["data"]["digest"] == prepared.dataset.digest
+    assert {"torch", "optuna", "networkx", "python", "autokd"} <= set(info["versions"])
+    assert info["device"] == "cpu"
+
+
+def test_two_runs_of_one_name_differ_in_a_shared_storage(
+    folder: RunFolder, prepared: PreparedStudy
+) -> None:
+    names = {
+        describe_run(folder, prepared, storage="postgresql://x", data_dir=None)["study_name"]
+        for _ in range(2)
+    }
+    assert len(names) == 2
+    assert all(name.startswith("mine-") for name in names)
+
+
+def test_the_same_study_may_go_on_with_another_budget_or_title(
+    folder: RunFolder, make_spec: Any, prepared: PreparedStudy
+) -> None:
+    check_unchanged(folder, make_spec(budget={"seconds": 5}, title="New"), prepared=prepared)
+
+
+def test_a_refusal_names_every_key_with_both_values(folder: RunFolder, make_spec: Any) -> None:
+    changed = make_spec(seed=4, training={"learning_rate": 0.3})
+    with pytest.raises(ChangedDefinitionError) as caught:
+        check_unchanged(folder, changed)
+    assert "[seed] 0 -> 4" in str(caught.value)
+    assert "[training.learning_rate] 0.1 -> 0.3" in str(caught.value)
+    assert "--fresh" in str(caught.value)
+
+
+def test_other_images_another_teacher_and_another_networkx_are_refused(
+    folder: RunFolder, spec: StudySpec, prepared: PreparedStudy
+) -> None:
+    info = folder.read_info()
+    info["data"]["digest"] = info["teacher"]["digest"] = "0" * 64
+    info["versions"]["networkx"] = "1.0"
+    folder.write_info(info)
+    with pytest.raises(ChangedDefinitionError, match=r"networkx: 1\.0 -> .*images.*teacher"):
+        check_unchanged(folder, spec, prepared=prepared)
+
+
+def test_now_has_a_time_zone() -> None:
+    assert now().endswith("+00:00")
