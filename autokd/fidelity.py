@@ -105,8 +105,10 @@ def goes_on(candidate: ArrayLike, others: ArrayLike, *, reference: ArrayLike, et
 
     With fewer than eta results at the rung, this one included, it does: there is nothing to halve
     yet. After that the best ``n // eta`` of the n results do (at least one, rounded down so that
-    no more than one in eta is promoted), unless the candidate is outside the reference point.
-    Results are ordered by
+    no more than one in eta is promoted), unless the candidate is outside the reference point. With
+    several objectives a result that no other dominates goes on too, as long as it is among the
+    better half: a stopped trial never comes back, and one on the rung's front is not worse than
+    the others there, only in a less crowded or a smaller place. Results are ordered by
 
     1. being below the reference point in every objective: no other result counts as good;
     2. Pareto rank;
@@ -147,8 +149,10 @@ def goes_on(candidate: ArrayLike, others: ArrayLike, *, reference: ArrayLike, et
         )
     if not (one < corner).all():
         return Verdict(False, "not inside the reference point", rank, place, n)
-    reason = f"place {place} of {n} (Pareto rank {rank}), the first {n // eta} go on"
-    return Verdict(place <= n // eta, reason, rank, place, n)
+    on_front = rank == 0 and len(corner) > 1
+    n_promoted = max(n // eta, -(-n // 2)) if on_front else n // eta
+    reason = f"place {place} of {n} (Pareto rank {rank}), the first {n_promoted} go on"
+    return Verdict(place <= n_promoted, reason, rank, place, n)
 
 
 def _standing(candidate: Floats, others: Floats, reference: Floats) -> tuple[int, int]:

@@ -116,7 +116,8 @@ def test_verdict_is_that_of_the_slow_race(values: Floats, eta: int) -> None:
     rank, place = slow_place(values.tolist())
     assert (verdict.rank, verdict.place, verdict.n) == (rank, place, n)
     is_inside = bool((values[-1] < SIDE).all())
-    assert verdict.goes_on == (n < eta or (is_inside and place <= n // eta))
+    quota = (n + 1) // 2 if rank == 0 and values.shape[1] > 1 else n // eta
+    assert verdict.goes_on == (n < eta or (is_inside and place <= quota))
 
 
 @settings(deadline=None)
@@ -137,12 +138,25 @@ def test_others_that_tie_are_not_taken_in_their_order_of_arrival() -> None:
 
 @pytest.mark.parametrize("eta", [2, 3, 4])
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 11, 12, 13, 40])
-def test_of_n_different_results_one_in_eta_goes_on(n: int, eta: int) -> None:
+def test_of_n_different_results_one_in_eta_goes_on_and_the_rungs_front(n: int, eta: int) -> None:
     results = STUDENTS[:n]
     verdicts = [race(np.roll(results, i, axis=0), side=1, eta=eta) for i in range(n)]
     assert sorted(verdict.place for verdict in verdicts) == list(range(1, n + 1))
+    n_front = sum(verdict.rank == 0 for verdict in verdicts)
     n_going_on = sum(verdict.goes_on for verdict in verdicts)
-    assert n_going_on == (n if n < eta else n // eta)
+    assert n_going_on == (n if n < eta else max(n // eta, min(n_front, (n + 1) // 2)))
+
+
+def test_the_rungs_front_goes_on_until_it_is_more_than_half() -> None:
+    # Six students, none dominated; one in three would be two of them.
+    front = [[0.1, 2.4], [0.5, 1.9], [1.0, 1.4], [1.6, 1.0], [2.1, 0.5], [2.6, 0.2]]
+    verdicts = [race([*front[:i], *front[i + 1 :], front[i]]) for i in range(6)]
+    assert sorted(verdict.place for verdict in verdicts if verdict.goes_on) == [1, 2, 3]
+
+
+def test_with_one_objective_a_tie_with_the_best_has_no_front_to_be_on() -> None:
+    assert race([[1.0], [1.0], [2.0]][::-1]).place == 2
+    assert not race([[2.0], [1.0], [1.0]]).goes_on
 
 
 def test_fewer_than_eta_results_all_go_on() -> None:
@@ -162,7 +176,7 @@ def test_unrivalled_result_outside_the_reference_stops(outside: list[float]) -> 
 
 def test_results_outside_rank_behind_those_inside() -> None:
     verdict = race([[-9.0, 3.0], [3.0, -9.0], [2.9, 2.9]])
-    assert verdict == Verdict(True, "place 1 of 3 (Pareto rank 0), the first 1 go on", 0, 1, 3)
+    assert verdict == Verdict(True, "place 1 of 3 (Pareto rank 0), the first 2 go on", 0, 1, 3)
 
 
 def test_share_is_rounded_down() -> None:

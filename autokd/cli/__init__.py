@@ -5,6 +5,6 @@ rooms are imported when a command runs, so that ``autokd --help`` is instant. An
 becomes one line and exit code 2; a traceback is a bug.
 """
 
-from autokd.cli.app import app, main
+from autokd.cli.app import main
 
-__all__ = ["app", "main"]
+__all__ = ["main"]

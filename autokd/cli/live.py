@@ -12,7 +12,16 @@ from rich.text import Text
 
 from autokd.search import Listener, Snapshot
 
-__all__ = ["LiveListener", "PlainListener", "watcher"]
+__all__ = [
+    "LiveListener",
+    "PlainListener",
+    "clock",
+    "counts",
+    "draw",
+    "standing",
+    "timing",
+    "watcher",
+]
 
 _SHOWN_FRONT = 12
 _PLAIN_EVERY_S = 10.0
@@ -104,7 +113,7 @@ class LiveListener:
         """
         line = Table.grid(padding=(0, 1))
         line.add_row(f"preparing {what}", ProgressBar(total=total, completed=done, width=40))
-        self._live.update(line)
+        self._live.update(line, refresh=True)
 
     def changed(self, snapshot: Snapshot) -> None:
         """Show how the search stands.
@@ -112,7 +121,7 @@ class LiveListener:
         Args:
             snapshot: How it stands.
         """
-        self._live.update(draw(snapshot))
+        self._live.update(draw(snapshot), refresh=True)
 
     def told(self, message: str) -> None:
         """Print a line of news above the display.
@@ -132,15 +141,14 @@ def draw(snapshot: Snapshot) -> RenderableType:
     Returns:
         Bar, counts, running trials and the front so far.
     """
-    bar = ProgressBar(total=snapshot.total, completed=snapshot.closed, width=60)
-    running = [f"trial {slot}: {what}" for slot, what in sorted(snapshot.running.items())]
-    return Group(
-        bar,
-        Text(counts(snapshot)),
-        Text(timing(snapshot)),
-        *(Text(line, style="dim") for line in running),
-        _front(snapshot),
-    )
+    lines = Table.grid()
+    lines.add_row(ProgressBar(total=snapshot.total, completed=snapshot.closed, width=60))
+    for line in (counts(snapshot), timing(snapshot)):
+        lines.add_row(Text(line))
+    for slot, what in sorted(snapshot.running.items()):
+        lines.add_row(Text(f"trial {slot}: {what}", style="dim"))
+    lines.add_row(Text(standing(snapshot), style="bold"))
+    return Group(lines, _front(snapshot))
 
 
 def counts(snapshot: Snapshot) -> str:
@@ -204,12 +212,12 @@ def clock(seconds: float) -> str:
 
 
 def _front(snapshot: Snapshot) -> Table:
-    table = Table(title=standing(snapshot), title_justify="left", box=None)
+    table = Table(box=None)
     for column in ("trial", "params", "top1"):
         table.add_column(column, justify="right")
     members = snapshot.front
     for slot, metrics in members[:_SHOWN_FRONT]:
         table.add_row(str(slot), f"{metrics['params']:,.0f}", f"{metrics.get('top1', 0):.4f}")
     if len(members) > _SHOWN_FRONT:
-        table.caption = f"and {len(members) - _SHOWN_FRONT} larger ones"
+        table.add_row("", f"and {len(members) - _SHOWN_FRONT} larger", "")
     return table

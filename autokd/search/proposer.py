@@ -13,6 +13,7 @@ from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler, NSGAIISampler
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from autokd.parameters import Value
@@ -73,7 +74,9 @@ class Proposer:
             The point. The slot counts as running until `learn` is called for it.
         """
         seed = derive_seed(self._spec.seed, "sampler", slot)
-        self._copy.sampler = make_sampler(self._spec.sampler, seed=seed)
+        sampler = make_sampler(self._spec.sampler, seed=seed)
+        self._recall_parents(sampler)
+        self._copy.sampler = sampler
         trial = self._copy.ask()
         self._numbers[slot] = trial.number
         point = _draw(trial, self._spec.search_space.dimensions())
@@ -130,6 +133,18 @@ class Proposer:
 
     def _running(self, number: int) -> Trial:
         return Trial(self._copy, self._trial(number)._trial_id)
+
+    def _recall_parents(self, sampler: BaseSampler) -> None:
+        """Let a genetic sampler find the parents of its running generation.
+
+        It selects them once a generation, best first, and later reads them from the study in the
+        order of their numbers. A restored study has forgotten them, so they are selected again
+        here and the sampler then reads them as it would have.
+        """
+        trials = self._copy.get_trials(deepcopy=False)
+        if isinstance(sampler, NSGAIISampler) and trials:
+            generation = sampler.get_trial_generation(self._copy, trials[-1])
+            sampler.get_parent_population(self._copy, generation)
 
     def _trial(self, number: int) -> FrozenTrial:
         return self._copy.get_trials(deepcopy=False)[number]

@@ -146,7 +146,8 @@ def test_a_damaged_database_is_refused(tmp_path: Path) -> None:
 def test_a_read_only_database_is_refused_when_it_is_written(ledger: Ledger, url: str) -> None:
     connection = sqlite3.connect(url.removeprefix("sqlite:///"))
     connection.execute(
-        "CREATE TRIGGER full BEFORE INSERT ON trials BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
+        "CREATE TRIGGER full BEFORE INSERT ON trials "
+        "BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
     )
     connection.commit()
     connection.close()

@@ -1,0 +1,55 @@
+from pathlib import Path
+from typing import Any
+
+from autokd.definitions import find, names
+
+
+def test_list_names_every_shipped_definition_with_its_title(run_cli: Any) -> None:
+    said = run_cli("list")
+    for name in (*names("studies"), *names("search_spaces")):
+        assert f"  {name} " in said.out
+    assert "Handwritten digits" in said.out
+
+
+def test_show_prints_the_file_to_the_letter(run_cli: Any) -> None:
+    assert run_cli("show", "digits").out == find("studies", "digits").read_text()
+    assert run_cli("show", "chain").out == find("search_spaces", "chain").read_text()
+
+
+def test_copy_writes_a_file_to_edit_and_overwrites_nothing(run_cli: Any) -> None:
+    said = run_cli("copy", "cifar10")
+    assert Path(said.out.strip()).read_text() == find("studies", "cifar10").read_text()
+    again = run_cli("copy", "cifar10")
+    assert (again.code, again.err) == (2, "autokd: cifar10.toml exists already\n")
+    assert run_cli("copy", "cifar10", "mine.toml").out.strip() == "mine.toml"
+    assert Path("mine.toml").is_file()
+
+
+def test_copy_to_where_nothing_can_be_written_is_refused(run_cli: Any) -> None:
+    said = run_cli("copy", "cifar10", "no/such/folder/mine.toml")
+    assert said.code == 2
+    assert "cannot be written: No such file or directory" in said.err
+
+
+def test_an_unknown_definition_is_refused_with_the_nearest_name(run_cli: Any) -> None:
+    said = run_cli("show", "cifar01")
+    assert said.code == 2
+    assert "nothing shipped is called 'cifar01'" in said.err
+    assert "did you mean 'cifar10'?" in said.err
+
+
+def test_check_validates_and_estimates(run_cli: Any) -> None:
+    said = run_cli("check", "digits")
+    assert said.code == 0
+    assert "digits: the definitions are valid" in said.out
+    assert "params" in said.out
+    assert "search" in said.out
+
+
+def test_check_refuses_a_misspelt_key_with_file_and_key(run_cli: Any) -> None:
+    text = find("studies", "digits").read_text().replace("batch_size", "batchsize")
+    Path("mine.toml").write_text(text)
+    said = run_cli("check", "mine.toml")
+    assert said.code == 2
+    assert "mine.toml: [training.batchsize] is not one of" in said.err
+    assert "did you mean 'batch_size'?" in said.err

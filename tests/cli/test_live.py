@@ -1,0 +1,87 @@
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from autokd.cli.live import LiveListener, PlainListener, clock, counts, draw, timing, watcher
+from autokd.search import Snapshot
+
+SNAPSHOT = Snapshot(
+    complete=9,
+    stopped=20,
+    infeasible=1,
+    failed=1,
+    running={31: "17,204 params, 9 of 27 epochs"},
+    total=80,
+    seconds_limit=None,
+    elapsed_s=83.0,
+    remaining_s=130.0,
+    hypervolume=1.5324,
+    front=[(slot, {"params": 1e3 * (slot + 1), "top1": 0.9}) for slot in range(14)],
+)
+
+
+def _console(*, is_terminal: bool) -> tuple[Console, io.StringIO]:
+    file = io.StringIO()
+    return Console(file=file, force_terminal=is_terminal, width=100), file
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (125, "2:05"), (3725, "1:02:05")]
+)
+def test_durations_are_minutes_and_seconds(seconds: float, text: str) -> None:
+    assert clock(seconds) == text
+
+
+def test_counts_and_timing_say_everything() -> None:
+    assert counts(SNAPSHOT) == (
+        "31 of 80 trials: 9 complete, 20 stopped early, 1 infeasible, 1 failed, 1 running"
+    )
+    assert timing(SNAPSHOT) == "1:23 elapsed, 2.7 s a trial, about 2:10 to go"
+    begun = replace(SNAPSHOT, complete=0, stopped=0, infeasible=0, failed=0, remaining_s=None)
+    assert timing(begun) == "1:23 elapsed"
+    assert counts(replace(begun, total=None)).startswith("0 trials:")
+
+
+def test_the_display_shows_running_trials_and_a_front_that_fits() -> None:
+    console, file = _console(is_terminal=False)
+    console.print(draw(SNAPSHOT))
+    text = file.getvalue()
+    assert "trial 31: 17,204 params, 9 of 27 epochs" in text
+    assert "front of 14, hypervolume 1.532" in text
+    assert "and 2 larger" in text
+    assert any(line.strip("━╸╺ ") == "" and "━" in line for line in text.splitlines())
+
+
+def test_without_a_terminal_there_are_plain_lines_and_not_too_many() -> None:
+    console, file = _console(is_terminal=False)
+    with watcher(console) as listener:
+        assert isinstance(listener, PlainListener)
+        for done in range(4):
+            listener.preparing("views", done, 3)
+        for _ in range(50):
+            listener.changed(SNAPSHOT)
+        listener.told("trial 3 failed: Diverged: [bold]not markup[/]")
+        listener.changed(replace(SNAPSHOT, stopped=69))
+    lines = file.getvalue().splitlines()
+    assert lines[0] == "views: begins"
+    assert lines[1] == "views: ready"
+    assert "31 of 80 trials" in lines[2]
+    assert lines[3] == "trial 3 failed: Diverged: [bold]not markup[/]"
+    assert "80 of 80 trials" in lines[4]  # the last one is always printed
+    assert len(lines) == 5
+    assert "\x1b" not in file.getvalue()
+
+
+def test_on_a_terminal_there_is_a_live_display() -> None:
+    console, file = _console(is_terminal=True)
+    with watcher(console) as listener:
+        assert isinstance(listener, LiveListener)
+        listener.preparing("teacher", 3, 30)
+        listener.changed(SNAPSHOT)
+        listener.told("trial 3 failed")
+    text = file.getvalue()
+    assert "preparing teacher" in text
+    assert "31 of 80 trials" in text
+    assert "trial 3 failed" in text

@@ -1,0 +1,31 @@
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from autokd.cli.tables import front_table
+from autokd.runs import Ledger, load_run
+
+
+def _text(run: Any) -> str:
+    console = Console(width=120, record=True, file=None)
+    with console.capture() as captured:
+        console.print(front_table(run))
+    return captured.get()
+
+
+def test_the_front_is_a_row_a_student_with_the_teacher_last(run_cli: Any, tiny_run: Path) -> None:
+    run = load_run(tiny_run)
+    text = _text(run)
+    for _, row in run.front().iterrows():
+        assert f"{row['params']:,.0f}" in text
+        assert f"{row['top1']:.4f}" in text
+        assert f"{row['params'] / run.teacher['params']:.2%}" in text
+    assert f"{run.teacher['params']:,}" in text
+    assert "optimistic" in text
+
+
+def test_what_was_not_measured_is_a_dash(run_cli: Any, tiny_run: Path) -> None:
+    info = load_run(tiny_run).info
+    Ledger(info["storage"], info["study_name"]).note("tests", {})
+    assert " - " in _text(load_run(tiny_run))
