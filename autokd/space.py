@@ -105,6 +105,20 @@ class SearchSpace(Checked):
             *self._kd_dimensions(),
         )
 
+    def conditional(self) -> list[str]:
+        """Name the searched parameters that only some of the space's methods have.
+
+        Returns:
+            Full names, in the order of `dimensions`.
+        """
+        return [
+            dimension.name
+            for dimension in self.dimensions()
+            if dimension.methods is not None
+            and not isinstance(dimension.domain, FixedDomain)
+            and dimension.methods != set(self.methods)
+        ]
+
     def active(self, point: Point) -> tuple[Dimension, ...]:
         """List the parameters that a point with this method has.
 

@@ -100,6 +100,11 @@ class StudySpec(Checked):
             raise illegal("objectives", f"must name different metrics, found {metrics}")
         if not set(metrics) & set(_MEASURED):
             raise illegal("objectives", f"must name one of {list(_MEASURED)}, found {metrics}")
+        conditional = self.search_space.conditional()
+        if self.sampler.name == "gp" and conditional:
+            # Optuna's gp would draw them at random, with no more than a warning.
+            found = f"and {conditional} depend on kd.method"
+            raise illegal("sampler.name", f"must not be 'gp' where parameters depend, {found}")
         return self
 
     @property

@@ -267,3 +267,23 @@ def test_whole_numbers_stand_for_floats_everywhere() -> None:
 def test_not_a_number_is_no_reference(value: float) -> None:
     with pytest.raises(DefinitionError, match=r"\[objectives.0.reference\] must be a finite numb"):
         study(lambda raw: raw["objectives"][0].update(reference=value))
+
+
+def test_gp_is_refused_where_parameters_depend_on_the_method() -> None:
+    both = {"type": "categorical", "choices": ["kd", "none"]}
+    temperature = {"type": "float", "low": 1.0, "high": 20.0}
+
+    def conditional(raw: dict[str, Any]) -> None:
+        raw["sampler"] = {"name": "gp"}
+        raw["search_space"]["kd"] = {"method": both, "temperature": temperature}
+
+    def unconditional(raw: dict[str, Any]) -> None:
+        raw["sampler"] = {"name": "gp"}
+        raw["search_space"]["kd"]["temperature"] = temperature
+
+    with pytest.raises(
+        DefinitionError,
+        match=r"\[sampler.name\] must not be 'gp' .* \['kd.temperature'\] depend on kd.method$",
+    ):
+        study(conditional)
+    assert study(unconditional).sampler.name == "gp"
