@@ -104,11 +104,13 @@ def goes_on(candidate: ArrayLike, others: ArrayLike, *, reference: ArrayLike, et
     """Decide whether a trial that has reached a rung trains on.
 
     With fewer than eta results at the rung, this one included, it does: there is nothing to halve
-    yet. After that the best ``n // eta`` of the n results do (at least one, rounded down so that
-    no more than one in eta is promoted), unless the candidate is outside the reference point. With
-    several objectives a result that no other dominates goes on too, as long as it is among the
-    better half: a stopped trial never comes back, and one on the rung's front is not worse than
-    the others there, only in a less crowded or a smaller place. Results are ordered by
+    yet. After that a result outside the reference point stops, and of the n results inside it, as
+    soon as they are eta, the best ``n // eta`` go on: rounded down so that no more than one in eta
+    is promoted, and counted among those inside, since a share of failures would promote nearly all
+    that is not one. With several objectives a result that no other dominates goes on too, as long
+    as it is among the better half of the n: a stopped trial never comes back, and one on the
+    rung's front is not worse than the others there, only in a more crowded or a smaller place.
+    Results are ordered by
 
     1. being below the reference point in every objective: no other result counts as good;
     2. Pareto rank;
@@ -143,15 +145,19 @@ def goes_on(candidate: ArrayLike, others: ArrayLike, *, reference: ArrayLike, et
     corner = as_point(reference, n_objectives=values.shape[1])
     rank, place = _standing(one, values, corner)
     n = len(values) + 1
+    n_inside = int((values < corner).all(axis=1).sum()) + 1
     if n < eta:
         return Verdict(
             True, f"result {n} at this rung, the race begins with {eta}", rank, place, n
         )
     if not (one < corner).all():
         return Verdict(False, "not inside the reference point", rank, place, n)
+    if n_inside < eta:
+        reason = f"result {n_inside} inside the reference point, the race begins with {eta}"
+        return Verdict(True, reason, rank, place, n)
     on_front = rank == 0 and len(corner) > 1
-    n_promoted = max(n // eta, -(-n // 2)) if on_front else n // eta
-    reason = f"place {place} of {n} (Pareto rank {rank}), the first {n_promoted} go on"
+    n_promoted = (n_inside + 1) // 2 if on_front else n_inside // eta
+    reason = f"place {place} of {n_inside} (Pareto rank {rank}), the first {n_promoted} go on"
     return Verdict(place <= n_promoted, reason, rank, place, n)
 
 

@@ -115,9 +115,11 @@ def test_verdict_is_that_of_the_slow_race(values: Floats, eta: int) -> None:
     verdict, n = race(values, eta=eta), len(values)
     rank, place = slow_place(values.tolist())
     assert (verdict.rank, verdict.place, verdict.n) == (rank, place, n)
-    is_inside = bool((values[-1] < SIDE).all())
-    quota = (n + 1) // 2 if rank == 0 and values.shape[1] > 1 else n // eta
-    assert verdict.goes_on == (n < eta or (is_inside and place <= quota))
+    inside = [max(row) < SIDE for row in values.tolist()]
+    n_inside = sum(inside)
+    quota = (n_inside + 1) // 2 if rank == 0 and values.shape[1] > 1 else n_inside // eta
+    wins = n_inside < eta or place <= quota
+    assert verdict.goes_on == (n < eta or (inside[-1] and wins))
 
 
 @settings(deadline=None)
@@ -164,7 +166,9 @@ def test_fewer_than_eta_results_all_go_on() -> None:
     verdict = race([[0.0, 0.0], worst])
     assert verdict == Verdict(True, "result 2 at this rung, the race begins with 3", 1, 2, 2)
     assert race([worst]).goes_on
-    assert not race([[0.0, 0.0], worst, [2.0, 2.0]]).goes_on
+    assert not race([[0.0, 0.0], [1.0, 1.0], [2.0, 2.0]]).goes_on
+    assert race([[0.0, 0.0], worst, [2.0, 2.0]]).goes_on  # two useful ones are too few to halve
+    assert not race([[0.0, 0.0], [2.0, 2.0], worst]).goes_on
 
 
 @pytest.mark.parametrize("outside", [[-9.0, 3.0], [3.0, -9.0], [-9.0, 4.0]])
@@ -176,7 +180,16 @@ def test_unrivalled_result_outside_the_reference_stops(outside: list[float]) -> 
 
 def test_results_outside_rank_behind_those_inside() -> None:
     verdict = race([[-9.0, 3.0], [3.0, -9.0], [2.9, 2.9]])
-    assert verdict == Verdict(True, "place 1 of 3 (Pareto rank 0), the first 2 go on", 0, 1, 3)
+    reason = "result 1 inside the reference point, the race begins with 3"
+    assert verdict == Verdict(True, reason, 0, 1, 3)
+
+
+def test_the_share_is_counted_among_those_inside() -> None:
+    failures, inside = [[-9.0, 3.0]] * 20, [[0.5, 0.5], [0.6, 0.6], [0.7, 0.7]]
+    assert not race([*failures, *inside, [0.8, 0.8]]).goes_on
+    assert race([*failures, *inside[:2], [0.4, 0.4]]).reason == (
+        "place 1 of 3 (Pareto rank 0), the first 2 go on"
+    )
 
 
 def test_share_is_rounded_down() -> None:

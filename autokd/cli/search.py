@@ -57,7 +57,7 @@ def search(
             smoke=smoke,
             listener=listener,
         )
-    _conclude(console, run, study=study)
+    _conclude(console, run, command=f"autokd search {study}{' --smoke' if smoke else ''}")
 
 
 def teacher(
@@ -83,7 +83,7 @@ def teacher(
         console.print("It was trained on the images that validation is cut from.")
 
 
-def _conclude(console: Console, run: "Run", *, study: str) -> None:
+def _conclude(console: Console, run: "Run", *, command: str) -> None:
     """Print the front, and what to do next."""
     from autokd.cli.tables import front_table
     from autokd.report import write_report
