@@ -2,7 +2,7 @@
 
 import shutil
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -12,6 +12,9 @@ from autokd.errors import DefinitionError
 
 __all__ = ["check", "copy", "list_definitions", "show"]
 
+if TYPE_CHECKING:
+    from autokd.definitions import Kind
+
 NameArgument = Annotated[str, typer.Argument(help="A shipped study or search space.")]
 
 
@@ -19,7 +22,8 @@ def list_definitions() -> None:
     """List the shipped studies and search spaces."""
     from autokd.definitions import find, names, read
 
-    for kind, title in (("studies", "Studies"), ("search_spaces", "Search spaces")):
+    titles: dict[Kind, str] = {"studies": "Studies", "search_spaces": "Search spaces"}
+    for kind, title in titles.items():
         print(title)
         for name in names(kind):
             print(f"  {name:<20} {read(find(kind, name)).get('title', '')}")

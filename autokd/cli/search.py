@@ -96,9 +96,7 @@ def _conclude(console: Console, run: "Run", *, command: str) -> None:
     path = write_report([run], run.folder / "report.html")
     console.print(f"Report:   {path}", soft_wrap=True)
     if run.info["interrupted"]:
-        console.print(f"Resume:   autokd search {study} --run-dir {run.folder}", soft_wrap=True)
+        console.print(f"Resume:   {command} --run-dir {run.folder}", soft_wrap=True)
     else:
         console.print(f"Export:   autokd export {run.folder}", soft_wrap=True)
-        console.print(
-            f"Continue: autokd search {study} --run-dir {run.folder} --trials N", soft_wrap=True
-        )
+        console.print(f"Continue: {command} --run-dir {run.folder} --trials N", soft_wrap=True)

@@ -1,8 +1,9 @@
 """What is kept of a trial.
 
-A record is one JSON value in Optuna's storage, the trial's user attribute ``autokd``. It grows by rung and is complete in itself: with Optuna's own trial (its parameters, state
-and values) it is all that a report or a resumed search needs. Students' graphs and weights are
-files of the run folder, named by slot.
+A record is one JSON value in Optuna's storage, the trial's user attribute ``autokd``. It grows by
+rung and is complete in itself: with Optuna's own trial (its parameters, state and values) it is
+all that a report or a resumed search needs. Students' graphs and weights are files of the run
+folder, named by slot.
 """
 
 from collections.abc import Mapping, Sequence

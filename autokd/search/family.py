@@ -10,13 +10,11 @@ from statistics import fmean
 
 from autokd.errors import ConstraintViolated
 from autokd.graphs import GENERATORS, ArchGraph, InputShape, cost
-from autokd.parameters import Point
+from autokd.parameters import Point, part
 from autokd.seeds import derive_seed
 from autokd.study import Constraints, StudySpec
 
 __all__ = ["check_constraints", "draw_family", "family_cost", "slot_seed"]
-
-_PREFIX = "architecture."
 
 
 def slot_seed(study_seed: int, slot: int) -> int:
@@ -50,11 +48,7 @@ def draw_family(
         InfeasibleError: If a graph cannot meet its budget.
     """
     generator = GENERATORS[spec.search_space.generator]
-    parameters = {
-        name.removeprefix(_PREFIX): value
-        for name, value in point.items()
-        if name.startswith(_PREFIX)
-    }
+    parameters = part(point, "architecture")
     return tuple(
         generator.draw(parameters, seed=derive_seed(seed, "graph", member), shape=shape)
         for member in range(spec.family_size)

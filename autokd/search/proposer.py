@@ -9,7 +9,7 @@ whole trial in one write.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import optuna
 from optuna.distributions import BaseDistribution
@@ -175,8 +175,7 @@ def _suggest(trial: Trial, name: str, domain: Domain) -> Value:
         case IntDomain():
             return trial.suggest_int(name, domain.low, domain.high, log=domain.log)
         case CategoricalDomain():
-            value: Value = trial.suggest_categorical(name, domain.choices)
-            return value
+            return cast(Value, trial.suggest_categorical(name, domain.choices))
 
 
 def _is_constraint(key: str) -> bool:

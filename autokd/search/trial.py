@@ -5,12 +5,10 @@ runs or who answers at a rung.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import fmean, stdev
-
-from torch import nn
 
 from autokd.distill import (
     LOSSES,
@@ -20,12 +18,11 @@ from autokd.distill import (
     predict,
     score,
 )
-from autokd.parameters import Point
+from autokd.parameters import Point, part
 from autokd.runs import RungResult
 from autokd.search.family import draw_family
 from autokd.seeds import derive_seed
-from autokd.space import METHOD
-from autokd.students import build, save_weights
+from autokd.students import Student, build, save_weights
 
 __all__ = ["make_loss", "run_trial"]
 
@@ -87,15 +84,11 @@ def make_loss(point: Point) -> Loss:
     Returns:
         ``loss(student_logits, teacher_logits, labels)``, the method's parameters filled in.
     """
-    parameters = {
-        name.removeprefix("kd."): value
-        for name, value in point.items()
-        if name.startswith("kd.") and name != METHOD
-    }
-    return partial(LOSSES[str(point[METHOD])], **parameters)
+    parameters = part(point, "kd")
+    return partial(LOSSES[str(parameters.pop("method"))], **parameters)
 
 
-def _students(study: PreparedStudy, point: Point, *, seed: int) -> list[nn.Module]:
+def _students(study: PreparedStudy, point: Point, *, seed: int) -> list[Student]:
     graphs = draw_family(study.spec, point, seed=seed, shape=study.shape)
     mean, std = study.dataset.mean, study.dataset.std
     return [
@@ -106,7 +99,9 @@ def _students(study: PreparedStudy, point: Point, *, seed: int) -> list[nn.Modul
     ]
 
 
-def _climb(study: PreparedStudy, student: nn.Module, point: Point, *, seed: int):
+def _climb(
+    study: PreparedStudy, student: Student, point: Point, *, seed: int
+) -> Generator[int, None, None]:
     return climb(
         student,
         study.source(),
@@ -118,7 +113,7 @@ def _climb(study: PreparedStudy, student: nn.Module, point: Point, *, seed: int)
     )
 
 
-def _validate(study: PreparedStudy, student: nn.Module) -> dict[str, float]:
+def _validate(study: PreparedStudy, student: Student) -> dict[str, float]:
     validation = study.dataset.validation
     logits = predict(student, validation.images)
     return score(logits, validation.labels, study.outputs.validation)

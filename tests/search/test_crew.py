@@ -2,10 +2,11 @@ from pathlib import Path
 
 from autokd.distill import PreparedStudy
 from autokd.errors import Diverged, TrialError
+from autokd.parameters import Value
 from autokd.runs import RungResult
 from autokd.search.crew import InlineCrew, Task
 
-POINT = {
+POINT: dict[str, Value] = {
     "architecture.params_budget": 4e3,
     "architecture.op": "conv3x3",
     "architecture.depth": 1,

@@ -9,12 +9,13 @@ import torch
 from autokd.distill import PreparedStudy, predict, score
 from autokd.distill.losses import kd_loss
 from autokd.errors import Diverged
+from autokd.parameters import Value
 from autokd.runs import RungResult
 from autokd.search.family import draw_family
 from autokd.search.trial import make_loss, run_trial
 from autokd.students import build, load_weights
 
-POINT = {
+POINT: dict[str, Value] = {
     "architecture.params_budget": 4e3,
     "architecture.op": "conv3x3",
     "architecture.depth": 1,

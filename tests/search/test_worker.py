@@ -7,10 +7,11 @@ import pytest
 
 from autokd.distill import PreparedStudy
 from autokd.errors import Diverged
+from autokd.parameters import Value
 from autokd.search.crew import Task
 from autokd.search.worker import serve
 
-POINT = {
+POINT: dict[str, Value] = {
     "architecture.params_budget": 4e3,
     "architecture.op": "conv3x3",
     "architecture.depth": 1,

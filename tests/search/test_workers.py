@@ -9,11 +9,12 @@ import torch
 
 from autokd.distill import PreparedStudy, save_for_workers
 from autokd.errors import RunError, TrialError, WorkerDied
+from autokd.parameters import Value
 from autokd.runs import RungResult
 from autokd.search.crew import InlineCrew, Task
 from autokd.search.workers import WorkerCrew, default_workers, make_crew
 
-POINT = {
+POINT: dict[str, Value] = {
     "architecture.params_budget": 4e3,
     "architecture.op": "conv3x3",
     "architecture.depth": 1,
