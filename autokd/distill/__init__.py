@@ -7,7 +7,7 @@ teacher. A whole trial is put together in `autokd.search`.
 from autokd.distill.device import Precision, resolve_device, resolve_precision
 from autokd.distill.evaluation import predict, score
 from autokd.distill.handover import open_for_worker, save_for_workers
-from autokd.distill.losses import LOSSES, Loss
+from autokd.distill.losses import LOSSES, Loss, make_loss
 from autokd.distill.outputs import TeacherOutputs
 from autokd.distill.preparation import prepare
 from autokd.distill.prepared import PreparedStudy, TeacherFacts
@@ -26,6 +26,7 @@ __all__ = [
     "TeacherOutputs",
     "TrainingSource",
     "climb",
+    "make_loss",
     "open_for_worker",
     "predict",
     "prepare",

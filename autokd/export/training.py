@@ -3,16 +3,15 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 from torch import Tensor
 
 from autokd.data import Split
-from autokd.distill import LOSSES, Loss, PreparedStudy, predict, score, train
+from autokd.distill import PreparedStudy, make_loss, predict, score, train
 from autokd.export.members import Member
 from autokd.export.retrained import SeedResult
 from autokd.graphs import count_params
-from autokd.parameters import Point, part
+from autokd.parameters import Point
 from autokd.seeds import derive_seed
 from autokd.students import Student, build
 
@@ -65,7 +64,7 @@ def train_member(
     train(
         student.to(prepared.device),
         prepared.source(first_view=spec.fidelity.max_epochs),
-        loss=_loss(point),
+        loss=make_loss(point),
         training=spec.training,
         rungs=(epochs,),
         seed=derive_seed(member.seed, "training"),
@@ -98,11 +97,6 @@ def measure_member(trained: Trained, prepared: PreparedStudy) -> SeedResult:
         validation=_scored(trained.student, dataset.validation, outputs.validation),
         test=_scored(trained.student, dataset.test, outputs.test),
     )
-
-
-def _loss(point: Point) -> Loss:
-    parameters = part(point, "kd")
-    return partial(LOSSES[str(parameters.pop("method"))], **parameters)
 
 
 def _scored(student: Student, split: Split, teacher_logits: Tensor) -> dict[str, float]:

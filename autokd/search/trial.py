@@ -6,25 +6,23 @@ runs or who answers at a rung.
 
 import time
 from collections.abc import Callable, Generator, Sequence
-from functools import partial
 from pathlib import Path
 from statistics import fmean, stdev
 
 from autokd.distill import (
-    LOSSES,
-    Loss,
     PreparedStudy,
     climb,
+    make_loss,
     predict,
     score,
 )
-from autokd.parameters import Point, part
+from autokd.parameters import Point
 from autokd.runs import RungResult
 from autokd.search.family import draw_family
 from autokd.seeds import derive_seed
 from autokd.students import Student, build, save_weights
 
-__all__ = ["make_loss", "run_trial"]
+__all__ = ["run_trial"]
 
 
 def run_trial(
@@ -73,19 +71,6 @@ def run_trial(
     for climbing in climbs:
         climbing.close()
     return metrics
-
-
-def make_loss(point: Point) -> Loss:
-    """Choose the loss that a point names.
-
-    Args:
-        point: The point.
-
-    Returns:
-        ``loss(student_logits, teacher_logits, labels)``, the method's parameters filled in.
-    """
-    parameters = part(point, "kd")
-    return partial(LOSSES[str(parameters.pop("method"))], **parameters)
 
 
 def _students(study: PreparedStudy, point: Point, *, seed: int) -> list[Student]:

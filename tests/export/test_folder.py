@@ -69,7 +69,8 @@ import torch
 logits = torch.export.load({str(exported / "student.pt2")!r}).module()(torch.rand(3, 1, 8, 8))
 assert logits.shape == (3, 10)
 """
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=exported)
+    ended = subprocess.run([sys.executable, "-c", code], check=False, cwd=exported)
+    assert ended.returncode == 0
 
 
 def test_config_alone_needs_neither_weights_nor_images(

@@ -28,7 +28,7 @@ def _student(shape: InputShape, *, stem_stride: int) -> Student:
     return student.eval()
 
 
-def _assert_equal_for_any_batch(network: Network, student: Student) -> None:
+def assert_equal_for_any_batch(network: Network, student: Student) -> None:
     shape = student.shape
     for n in (1, 2, 5):
         images = torch.rand(n, shape.channels, shape.size, shape.size)
@@ -56,7 +56,7 @@ def grey_onnx(grey: Student, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_onnx_file_answers_like_the_student_for_any_batch(grey: Student, grey_onnx: Path) -> None:
-    _assert_equal_for_any_batch(run_onnx(grey_onnx), grey)
+    assert_equal_for_any_batch(run_onnx(grey_onnx), grey)
 
 
 @pytest.mark.parametrize("shape", LARGER)
@@ -65,14 +65,14 @@ def test_onnx_file_of_any_colours_and_size_answers_like_the_student(
 ) -> None:
     student = _student(shape, stem_stride=4)
     write_onnx(student, shape, tmp_path / "student.onnx")
-    _assert_equal_for_any_batch(run_onnx(tmp_path / "student.onnx"), student)
+    assert_equal_for_any_batch(run_onnx(tmp_path / "student.onnx"), student)
 
 
 @pytest.mark.parametrize("shape", [InputShape(1, 8, 10), *LARGER])
 def test_program_answers_like_the_student_for_any_batch(shape: InputShape, tmp_path: Path) -> None:
     student = _student(shape, stem_stride=1 if shape.size == 8 else 4)
     write_program(student, shape, tmp_path / "student.pt2")
-    _assert_equal_for_any_batch(run_program(tmp_path / "student.pt2"), student)
+    assert_equal_for_any_batch(run_program(tmp_path / "student.pt2"), student)
 
 
 def test_onnx_file_is_valid_whole_and_names_its_input_and_output(grey_onnx: Path) -> None:

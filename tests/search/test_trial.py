@@ -7,12 +7,11 @@ import pytest
 import torch
 
 from autokd.distill import PreparedStudy, predict, score
-from autokd.distill.losses import kd_loss
 from autokd.errors import Diverged
 from autokd.parameters import Value
 from autokd.runs import RungResult
 from autokd.search.family import draw_family
-from autokd.search.trial import make_loss, run_trial
+from autokd.search.trial import run_trial
 from autokd.students import build, load_weights
 
 POINT: dict[str, Value] = {
@@ -98,15 +97,6 @@ def test_a_diverging_trial_says_so(prepared: PreparedStudy) -> None:
     wild = replace(prepared, spec=prepared.spec.model_copy(update={"training": training}))
     with pytest.raises(Diverged, match="not finite"):
         run_trial(wild, POINT, seed=3, report=Answers(True, True, False))
-
-
-def test_the_loss_has_the_points_method_and_parameters() -> None:
-    student, teacher = torch.randn(4, 10), torch.randn(4, 10)
-    labels = torch.arange(4)
-    made = make_loss(POINT)(student, teacher, labels)
-    assert made == kd_loss(student, teacher, labels, temperature=4.0, soft_weight=0.5)
-    hard = make_loss({"kd.method": "none", "architecture.depth": 1})(student, None, labels)
-    assert hard == torch.nn.functional.cross_entropy(student, labels)
 
 
 def test_the_test_images_play_no_part(prepared: PreparedStudy) -> None:
