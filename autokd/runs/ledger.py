@@ -13,10 +13,11 @@ from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.storages import BaseStorage, RDBStorage
+from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from autokd.errors import RunError
 from autokd.parameters import Value
@@ -45,18 +46,25 @@ class Ledger:
             ``postgresql+psycopg://...``.
         name: The study's name in the storage.
         objectives: The study's objectives when the study is created; None opens an existing one.
+        keeps_connection: Whether the connection stays open between calls, which a search wants
+            and ends with `close`; a reader opens one for each call and has nothing to close.
 
     Raises:
         RunError: If the storage cannot be reached, or holds no such study.
     """
 
     def __init__(
-        self, url: str, name: str, *, objectives: Sequence[Objective] | None = None
+        self,
+        url: str,
+        name: str,
+        *,
+        objectives: Sequence[Objective] | None = None,
+        keeps_connection: bool = False,
     ) -> None:
         self.url = url
         self.name = name
         with _translated(url):
-            self._storage: BaseStorage = _open(url)
+            self._storage = _open(url, keeps_connection=keeps_connection)
             self._study_id = self._find(objectives)
         self._ids: dict[int, int] = {}
 
@@ -247,6 +255,7 @@ class Ledger:
     def close(self) -> None:
         """Give up the connection to the storage."""
         self._storage.remove_session()
+        self._storage.engine.dispose()
 
     def _find(self, objectives: Sequence[Objective] | None) -> int:
         known = {study.study_name: study._study_id for study in self._storage.get_all_studies()}
@@ -267,9 +276,11 @@ def quiet_optuna() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
-def _open(url: str) -> RDBStorage:
-    patience = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
-    return RDBStorage(url, engine_kwargs=patience)
+def _open(url: str, *, keeps_connection: bool) -> RDBStorage:
+    options: dict[str, Any] = {} if keeps_connection else {"poolclass": NullPool}
+    if url.startswith("sqlite"):
+        options["connect_args"] = {"timeout": 60}
+    return RDBStorage(url, engine_kwargs=options)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ for the front.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -166,8 +166,10 @@ def _session(
 ) -> None:
     """Search until the budget is spent or somebody presses Ctrl-C."""
     info = folder.read_info()
-    ledger = Ledger(info["storage"], info["study_name"])
-    with make_crew(prepared, workers=workers) as crew:
+    with (
+        closing(Ledger(info["storage"], info["study_name"], keeps_connection=True)) as ledger,
+        make_crew(prepared, workers=workers) as crew,
+    ):
         loop = Loop(
             prepared.spec,
             prepared.shape,
@@ -183,10 +185,9 @@ def _session(
             loop.run()
         except KeyboardInterrupt:
             is_interrupted = True
-    if not is_interrupted:
-        measure_test(folder, ledger, prepared)
+        if not is_interrupted:
+            measure_test(folder, ledger, prepared)
     folder.write_info({**info, "ended": now(), "interrupted": is_interrupted})
-    ledger.close()
 
 
 @contextmanager
