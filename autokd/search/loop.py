@@ -135,7 +135,9 @@ class Loop:
             closed = record.ended("complete", at_s=self.elapsed_s)
             values = [closed.metrics[objective.metric] for objective in self._spec.objectives]
             self._close(closed, values=values)
-            self._folder.keep_weights([member.slot for member in self._board.front])
+            # A worker writes weights before its last message is read: who runs may have some too.
+            kept = [*self._board.front, *self._board.running]
+            self._folder.keep_weights([record.slot for record in kept])
         else:
             reason = record.rungs[-1].verdict
             self._close(record.ended("stopped", at_s=self.elapsed_s, reason=reason))

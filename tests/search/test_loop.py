@@ -61,6 +61,18 @@ class FakeCrew:
         pass
 
 
+class PairCrew(FakeCrew):
+    """Two at a time, whose weights are written long before the search hears of it."""
+
+    @property
+    def n_free(self) -> int:
+        return 2 - len(self.tasks)
+
+    def submit(self, task: Task) -> None:
+        task.weights.write_bytes(b"weights")
+        super().submit(task)
+
+
 class Remembering:
     def __init__(self) -> None:
         self.snapshots: list[Snapshot] = []
@@ -137,6 +149,21 @@ def test_only_the_fronts_weights_are_kept(make_session: MakeSession) -> None:
     session.run(FakeCrew())
     kept = {int(path.parent.name) for path in session.folder.path.glob("slots/*/weights*")}
     assert kept == {slot for slot, _ in session.listener.snapshots[-1].front}
+
+
+def test_the_weights_of_a_trial_whose_end_is_not_heard_of_yet_are_kept(
+    make_session: MakeSession,
+) -> None:
+    session = make_session(budget={"trials": 8})
+    crew, missing = PairCrew(), []
+    session.listener.changed = lambda snapshot: missing.extend(  # type: ignore[method-assign]
+        slot
+        for slot in snapshot.running
+        if slot in {task.slot for task in crew.tasks}
+        and not session.folder.weights(slot).exists()
+    )
+    session.run(crew)
+    assert missing == []
 
 
 def test_a_lost_trial_is_recorded_and_the_study_goes_on(make_session: MakeSession) -> None:
