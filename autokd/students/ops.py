@@ -84,9 +84,10 @@ class Projection(nn.Module):
             ``(batch, channels, height, width)``.
         """
         if self._n_inputs == 1:
-            return functional.conv2d(inputs[0], self.weight, self.bias)
+            return _conv1x1(inputs[0], self.weight, self.bias, trains=self.training)
         bias = self.bias.view(self._n_inputs, -1).sum(0)
-        return functional.conv2d(torch.cat(list(inputs), dim=1), self.weight, bias)
+        joined = torch.cat(list(inputs), dim=1)
+        return _conv1x1(joined, self.weight, bias, trains=self.training)
 
 
 class Merge(nn.Module):
@@ -208,7 +209,7 @@ class Head(nn.Module):
         self.conv: nn.Conv2d | None = None
         self.norm: nn.BatchNorm2d | None = None
         if head_channels:
-            self.conv = nn.Conv2d(width, head_channels, 1, bias=False)
+            self.conv = _Pointwise(width, head_channels, 1, bias=False)
             self.norm = nn.BatchNorm2d(head_channels)
         self.linear = nn.Linear(head_channels or width, num_classes)
 
@@ -228,6 +229,22 @@ class Head(nn.Module):
         return logits
 
 
+class _Pointwise(nn.Conv2d):
+    """A 1x1 convolution that trains as a matrix product on a CPU."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return _conv1x1(maps, self.weight, self.bias, trains=self.training)
+
+
+def _conv1x1(maps: Tensor, weight: Tensor, bias: Tensor | None, *, trains: bool) -> Tensor:
+    if not trains or maps.device.type != "cpu":
+        return functional.conv2d(maps, weight, bias)
+    # Channels last in memory, this is a matrix product without any copy. A convolution's backward
+    # pass costs a CPU twice as much, most of it before the arithmetic begins.
+    product = functional.linear(maps.permute(0, 2, 3, 1), weight.flatten(1), bias)
+    return product.permute(0, 3, 1, 2)
+
+
 def _merge(node: Node, widths: Sequence[int]) -> Merge | None:
     if len(widths) == 1:
         return None
@@ -236,7 +253,7 @@ def _merge(node: Node, widths: Sequence[int]) -> Merge | None:
 
 def _sepconv(width: int, channels: int, *, stride: int, bias: bool) -> nn.Sequential:
     depthwise = nn.Conv2d(width, width, 3, stride, padding=1, groups=width, bias=False)
-    pointwise = nn.Conv2d(width, channels, 1, bias=bias)
+    pointwise = _Pointwise(width, channels, 1, bias=bias)
     return nn.Sequential(OrderedDict(depthwise=depthwise, pointwise=pointwise))
 
 
