@@ -23,10 +23,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from autokd.errors import DefinitionError
-from autokd.pareto import gain, ranks
+from autokd.pareto import Levels, gain
 from autokd.pareto.arrays import Floats, as_point, as_points
 
-__all__ = ["Ladder", "Verdict", "goes_on"]
+__all__ = ["Ladder", "Rung", "Verdict", "goes_on"]
+
+_FEW = 20
+"""Results of one rank that are put in order even where their rank alone decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,8 @@ class Verdict:
         reason: Why, in one line for the record.
         rank: Pareto rank among the results at the rung, 0 is best; results outside the reference
             point share the rank behind all others.
-        place: Place among the results at the rung, 1 is best.
+        place: Place among the results at the rung, 1 is best. Where the rank alone decides and
+            more than twenty share it, the best place that one of that rank can have.
         n: Results at the rung, this one included, >= 1.
     """
 
@@ -139,37 +143,85 @@ def goes_on(candidate: ArrayLike, others: ArrayLike, *, reference: ArrayLike, et
         arXiv:2106.12639 (ranking by fronts, then by a measure of spread); Guerreiro et al. 2016,
         Evol. Comput. 24(3) (greedy choice by hypervolume).
     """
-    _check_eta(eta)
     values = as_points(others)
-    one = as_point(candidate, n_objectives=values.shape[1])
-    corner = as_point(reference, n_objectives=values.shape[1])
-    rank, place = _standing(one, values, corner)
-    n = len(values) + 1
-    n_inside = int((values < corner).all(axis=1).sum()) + 1
-    if n < eta:
-        return Verdict(
-            True, f"result {n} at this rung, the race begins with {eta}", rank, place, n
-        )
-    if not (one < corner).all():
-        return Verdict(False, "not inside the reference point", rank, place, n)
-    if n_inside < eta:
-        reason = f"result {n_inside} inside the reference point, the race begins with {eta}"
-        return Verdict(True, reason, rank, place, n)
-    on_front = rank == 0 and len(corner) > 1
-    n_promoted = (n_inside + 1) // 2 if on_front else n_inside // eta
-    reason = f"place {place} of {n_inside} (Pareto rank {rank}), the first {n_promoted} go on"
-    return Verdict(place <= n_promoted, reason, rank, place, n)
+    rung = Rung(as_point(reference, n_objectives=values.shape[1]), eta=eta)
+    for row in values:
+        rung.add(row)
+    return rung.judge(candidate)
 
 
-def _standing(candidate: Floats, others: Floats, reference: Floats) -> tuple[int, int]:
-    """Pareto rank and place of the candidate among all results."""
-    rivals = others[(others < reference).all(axis=1)]
-    if not (candidate < reference).all():
-        return int(ranks(rivals).max(initial=-1)) + 1, len(others) + 1
-    rank = ranks(np.vstack([rivals, candidate]))
-    peers = rivals[rank[:-1] == rank[-1]]
-    n_ahead = int((rank < rank[-1]).sum()) + _n_taken_before(candidate, peers, reference)
-    return int(rank[-1]), n_ahead + 1
+class Rung:
+    """The results at one rung, and what they mean for the next; `goes_on` states the rule.
+
+    Args:
+        reference: Reference point of the study, ``(objectives,)``.
+        eta: One in eta goes on, >= 2.
+
+    Raises:
+        DefinitionError: If eta is not a whole number >= 2.
+    """
+
+    def __init__(self, reference: ArrayLike, *, eta: int) -> None:
+        _check_eta(eta)
+        self._reference = as_point(reference)
+        self._eta = eta
+        self._inside = Levels(len(self._reference))
+        self._n = 0
+
+    def add(self, values: ArrayLike) -> None:
+        """Add a result.
+
+        Args:
+            values: Minimised values of a trial, ``(objectives,)``.
+
+        Raises:
+            ShapeError: If the shape does not fit.
+            ValueError: If a value is not finite.
+        """
+        one = as_point(values, n_objectives=len(self._reference))
+        self._n += 1
+        if (one < self._reference).all():
+            self._inside.add(one)
+
+    def judge(self, values: ArrayLike) -> Verdict:
+        """Decide whether a trial trains on, without adding its result.
+
+        Args:
+            values: Minimised values of the trial, ``(objectives,)``.
+
+        Returns:
+            The verdict, by the results added so far.
+
+        Raises:
+            ShapeError: If the shape does not fit.
+            ValueError: If a value is not finite.
+        """
+        one = as_point(values, n_objectives=len(self._reference))
+        n, eta = self._n + 1, self._eta
+        if not (one < self._reference).all():
+            rank = self._inside.n_ranks
+            if n >= eta:
+                return Verdict(False, "not inside the reference point", rank, n, n)
+            return Verdict(True, _begins(n, "at this rung", eta), rank, n, n)
+        rank, n_ahead, peers = self._inside.standing(one)
+        n_inside = len(self._inside) + 1
+        on_front = rank == 0 and len(one) > 1
+        n_promoted = (n_inside + 1) // 2 if on_front else n_inside // eta
+        place = n_ahead + 1
+        rank_decides = place > n_promoted or place + len(peers) <= n_promoted
+        if len(peers) <= _FEW or not rank_decides:
+            place += _n_taken_before(one, peers, self._reference)
+        if n < eta:
+            return Verdict(True, _begins(n, "at this rung", eta), rank, place, n)
+        if n_inside < eta:
+            reason = _begins(n_inside, "inside the reference point", eta)
+            return Verdict(True, reason, rank, place, n)
+        reason = f"place {place} of {n_inside} (Pareto rank {rank}), the first {n_promoted} go on"
+        return Verdict(place <= n_promoted, reason, rank, place, n)
+
+
+def _begins(n: int, where: str, eta: int) -> str:
+    return f"result {n} {where}, the race begins with {eta}"
 
 
 def _n_taken_before(candidate: Floats, peers: Floats, reference: Floats) -> int:

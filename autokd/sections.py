@@ -1,6 +1,7 @@
-"""The tables of a study file: data, views, teacher, training, fidelity, objectives and the rest.
+"""The tables of a study file: data, teacher, training, fidelity, objectives and the rest.
 
-Each is a plain record with its own checks. What holds between tables is checked in `autokd.study`.
+Each is a plain record with its own checks. Views have a module of their own, `autokd.views`. What
+holds between tables is checked in `autokd.study`.
 """
 
 from typing import Annotated, Literal, Self
@@ -24,7 +25,6 @@ __all__ = [
     "SamplerSpec",
     "TeacherSpec",
     "Training",
-    "ViewsSpec",
 ]
 
 Metric = Literal["top1", "ece", "agreement", "params", "macs", "latency_s", "peak_bytes"]
@@ -85,21 +85,6 @@ class DataSpec(Checked):
         return self
 
 
-class ViewsSpec(Checked):
-    """Which augmented passes over the training images all trials share.
-
-    Attributes:
-        seed: Seed of the views; it stays when the study's seed changes.
-        crop_padding: Pixels added on each side (edge pixels repeated) before a crop of the old
-            size; 0 means no crop.
-        flip: Whether views are mirrored left to right with probability one half.
-    """
-
-    seed: int = 0
-    crop_padding: Annotated[int, Field(ge=0, le=32)] = 0
-    flip: bool = False
-
-
 class TeacherSpec(Checked):
     """Where the teacher comes from.
 
@@ -158,6 +143,10 @@ class Training(Checked):
         weight_decay: L2 penalty on weights of more than one dimension.
         warmup_fraction: Share of each rung's steps over which the learning rate rises from 0.
         precision: ``float32``, or ``auto``: bfloat16 where the device gains from it.
+        cuda_graph: ``auto`` records the training step on a CUDA device and replays it, and goes on
+            without where that fails; ``off`` never does. Results are the same up to rounding.
+        recompute: Whether what convolutions read is dropped and worked out again in the backward
+            pass: less memory, more time. A trial short of memory is begun again with it anyway.
     """
 
     batch_size: _PositiveInt = 64
@@ -166,6 +155,8 @@ class Training(Checked):
     weight_decay: Annotated[float, Field(ge=0)] = 5e-4
     warmup_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.2
     precision: Literal["float32", "auto"] = "float32"
+    cuda_graph: Literal["auto", "off"] = "auto"
+    recompute: bool = False
 
 
 class Fidelity(Checked):
@@ -271,10 +262,21 @@ class SamplerSpec(Checked):
         name: ``tpe`` (multivariate, grouped, with a constant liar), ``nsga2``, ``gp`` or
             ``random``.
         startup_trials: Trials drawn at random before a model is used.
+        memory: Finished trials to which ``tpe`` and ``gp`` fit their model, >= startup_trials: up
+            to half as many again, then the better half and the latest. It bounds the time of a
+            proposal; 300 keep it near ten milliseconds.
     """
 
     name: Literal["tpe", "nsga2", "gp", "random"] = "tpe"
     startup_trials: _PositiveInt = 10
+    memory: _PositiveInt = 300
+
+    @model_validator(mode="after")
+    def _remembers_its_start(self) -> Self:
+        least = max(2, self.startup_trials)
+        if self.memory < least:
+            raise illegal("memory", f"must be at least {least}, found {self.memory}")
+        return self
 
 
 class Budget(Checked):

@@ -1,8 +1,9 @@
 """The study: what is searched, for what, with which data and teacher, and for how long.
 
 A study file is checked whole before anything is loaded. `StudySpec` is all that the rooms below
-`search` know of a study; nothing in it is a torch object. Its tables are in `autokd.sections`. Its
-*fingerprint* covers what changes results and leaves out what does not (titles and the budget).
+`search` know of a study; nothing in it is a torch object. Its tables are in `autokd.sections` and
+`autokd.views`. Its *fingerprint* covers what changes results and leaves out what does not (titles
+and the budget).
 """
 
 import hashlib
@@ -30,11 +31,12 @@ from autokd.sections import (
     SamplerSpec,
     TeacherSpec,
     Training,
-    ViewsSpec,
 )
 from autokd.space import SearchSpace, read_space
+from autokd.views import TableKind, ViewsSpec
 
 __all__ = [
+    "COST_OPTIONS",
     "METRICS",
     "Budget",
     "Constraints",
@@ -53,6 +55,9 @@ __all__ = [
     "load_study",
     "read_study",
 ]
+
+COST_OPTIONS = frozenset({"cuda_graph", "recompute"})
+"""Options of `Training` that change what training costs, and not what comes out of it."""
 
 _MEASURED = ("top1", "ece", "agreement")
 
@@ -117,6 +122,11 @@ class StudySpec(Checked):
         """Whether latency has to be measured."""
         is_objective = any(objective.metric == "latency_s" for objective in self.objectives)
         return is_objective or self.constraints.max_latency_s is not None
+
+    @property
+    def table_kind(self) -> TableKind:
+        """How the teacher's outputs are kept."""
+        return self.views.table_kind(self.fidelity.max_epochs)
 
     def smoke(self) -> "StudySpec":
         """Shrink the study to seconds.
@@ -187,11 +197,18 @@ def fingerprint(spec: StudySpec) -> dict[str, str]:
         spec: The study.
 
     Returns:
-        A short hash for each part of the study but titles and ``budget``, by the part's name, so
-        that a refusal to resume can name what changed.
+        A short hash for each part of the study but titles, ``budget`` and the options of training
+        that only change its cost, by the part's name, so that a refusal to resume can name what
+        changed.
     """
     parts = spec.model_dump(
-        mode="json", exclude={"title": True, "budget": True, "search_space": {"title": True}}
+        mode="json",
+        exclude={
+            "title": True,
+            "budget": True,
+            "search_space": {"title": True},
+            "training": set(COST_OPTIONS),
+        },
     )
     return {
         name: hashlib.sha256(json.dumps(part, sort_keys=True).encode()).hexdigest()[:16]

@@ -19,7 +19,6 @@ from autokd.sections import (
     SamplerSpec,
     TeacherSpec,
     Training,
-    ViewsSpec,
 )
 
 CHECKPOINT = {"source": "checkpoint", "model": "resnet56", "file": "a.safetensors"}
@@ -52,8 +51,6 @@ def objective(metric: str, reference: float, **changes: str) -> dict[str, Any]:
             {"source": "digits", "test_fraction": 0.0},
             r"\[test_fraction\] must be greater than 0, found 0.0$",
         ),
-        (ViewsSpec, {"crop_padding": -1}, r"\[crop_padding\] must be greater than or equal to 0"),
-        (ViewsSpec, {"flip": "yes"}, r"\[flip\] must be true or false, found 'yes'$"),
         (TeacherSpec, {"source": "zoo"}, r"\[model\] is missing: source 'zoo' needs one$"),
         (
             TeacherSpec,
@@ -83,6 +80,8 @@ def objective(metric: str, reference: float, **changes: str) -> dict[str, Any]:
         (Training, {"momentum": 1}, r"\[momentum\] must be less than 1, found 1$"),
         (Training, {"learning_rate": 0}, r"\[learning_rate\] must be greater than 0, found 0$"),
         (Training, {"precision": "float16"}, r"\[precision\] must be one of \['float32', 'auto'"),
+        (Training, {"cuda_graph": "on"}, r"\[cuda_graph\] must be one of \['auto', 'off'\]"),
+        (Training, {"recompute": 1}, r"\[recompute\] must be true or false, found 1$"),
         (Fidelity, {"min_epochs": 3}, r"\[max_epochs\] is missing$"),
         (
             Fidelity,

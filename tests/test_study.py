@@ -242,6 +242,7 @@ def test_fingerprint_names_the_part_that_changed(edit: Edit, part: str) -> None:
         changed(budget={"trials": 400, "seconds": 3}),
         lambda raw: raw["search_space"].update(title="Other chains"),
         lambda raw: raw["training"].update(learning_rate=0.1),  # the default, written out
+        lambda raw: raw["training"].update(cuda_graph="off", recompute=True),
     ],
 )
 def test_fingerprint_leaves_out_what_changes_no_result(edit: Edit) -> None:

@@ -31,7 +31,7 @@ def report(
     from autokd.report import write_csv, write_png, write_report
     from autokd.runs import load_run
 
-    loaded = [load_run(folder) for folder in runs or [run_folder(None)]]
+    loaded = [load_run(folder).findings() for folder in runs or [run_folder(None)]]
     paths = [write_report(loaded, output or loaded[0].folder / "report.html")]
     if csv:
         paths.append(write_csv(loaded, csv))

@@ -16,6 +16,8 @@ from autokd.errors import DataError
 __all__ = ["channel_statistics", "digest_of"]
 
 _LEVELS = 256
+_PIECE = 4096
+"""Images counted at once."""
 
 
 def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -35,7 +37,7 @@ def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, 
     Source: mean m = sum(c_v v) / N and variance sum(c_v (v - m)^2) / N over the values v / 255
     with their counts c_v.
     """
-    measured = [_moments(images[:, channel]) for channel in range(images.shape[1])]
+    measured = [_moments(_counts(images[:, channel])) for channel in range(images.shape[1])]
     for channel, (mean, std) in enumerate(measured):
         if std == 0:
             raise DataError(
@@ -63,8 +65,14 @@ def digest_of(splits: Iterable[Split]) -> str:
     return digest.hexdigest()
 
 
-def _moments(channel: Tensor) -> tuple[float, float]:
-    counts = torch.bincount(channel.reshape(-1), minlength=_LEVELS).to(torch.float64)
+def _counts(channel: Tensor) -> Tensor:
+    # Piece by piece: images may be mapped from a file that is larger than the memory.
+    pieces = torch.split(channel, _PIECE)
+    counts = [torch.bincount(piece.reshape(-1), minlength=_LEVELS) for piece in pieces]
+    return torch.stack(counts).sum(0).to(torch.float64)
+
+
+def _moments(counts: Tensor) -> tuple[float, float]:
     values = torch.arange(_LEVELS, dtype=torch.float64, device=counts.device) / (_LEVELS - 1)
     mean = (counts * values).sum() / counts.sum()
     variance = (counts * (values - mean) ** 2).sum() / counts.sum()

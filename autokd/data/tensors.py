@@ -6,6 +6,7 @@ constants of its own.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -23,6 +24,7 @@ class Split:
     Attributes:
         images: uint8, ``(n, channels, size, size)``.
         labels: int64, class indices, ``(n,)``.
+        file: The ``.npy`` file that the images are mapped from; None where they are in memory.
 
     Raises:
         ShapeError: If dtypes or shapes are others; the message names both tensors.
@@ -30,6 +32,7 @@ class Split:
 
     images: Tensor
     labels: Tensor
+    file: Path | None = None
 
     def __post_init__(self) -> None:
         images, labels = self.images, self.labels
@@ -54,7 +57,9 @@ class Split:
         Returns:
             The same images and labels on the device.
         """
-        return Split(self.images.to(device), self.labels.to(device))
+        images = self.images.to(device)
+        file = self.file if images is self.images else None
+        return Split(images, self.labels.to(device), file)
 
     def take(self, indices: Tensor) -> "Split":
         """Choose images.
@@ -95,6 +100,16 @@ class Dataset:
         """Channels, size and number of classes."""
         _, channels, size, _ = self.train.images.shape
         return InputShape(channels, size, len(self.class_names))
+
+    @property
+    def n_bytes(self) -> int:
+        """Size of all images, bytes."""
+        return sum(split.images.nbytes for split in (self.train, self.validation, self.test))
+
+    @property
+    def is_mapped(self) -> bool:
+        """Whether images are read from the cache as they are needed."""
+        return self.train.file is not None
 
     def to(self, device: torch.device | str) -> "Dataset":
         """Move every split.

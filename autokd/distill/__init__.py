@@ -8,6 +8,7 @@ from autokd.distill.device import Precision, resolve_device, resolve_precision
 from autokd.distill.evaluation import predict, score
 from autokd.distill.handover import open_for_worker, save_for_workers
 from autokd.distill.losses import LOSSES, Loss, make_loss
+from autokd.distill.memory import memory_errors
 from autokd.distill.outputs import TeacherOutputs
 from autokd.distill.preparation import prepare
 from autokd.distill.prepared import PreparedStudy, TeacherFacts
@@ -27,6 +28,7 @@ __all__ = [
     "TrainingSource",
     "climb",
     "make_loss",
+    "memory_errors",
     "open_for_worker",
     "predict",
     "prepare",

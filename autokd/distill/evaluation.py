@@ -7,6 +7,7 @@ one study compare. What is left out: metrics that need no images (`autokd.graphs
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -31,7 +32,8 @@ def predict(module: nn.Module, images: Tensor, *, batch_size: int | None = None)
     Args:
         module: Takes images in [0, 1], ``(batch, channels, size, size)``, and gives logits,
             ``(batch, classes)``; each of its parts gets its mode back.
-        images: Raw images on the module's device, ``(n, channels, size, size)``, uint8, n >= 1.
+        images: Raw images, ``(n, channels, size, size)``, uint8, n >= 1; those on another device
+            than the module go there batch by batch.
         batch_size: Images at a time, >= 1; None takes up to 512, fewer of large images. It does
             not change what is predicted.
 
@@ -45,8 +47,10 @@ def predict(module: nn.Module, images: Tensor, *, batch_size: int | None = None)
         raise ShapeError(f"at least one image is needed, found {tuple(images.shape)}")
     fitting = max(_MOST_NUMBERS // images[0].numel(), 1)
     parts = torch.split(images, batch_size or min(fitting, _MOST_IMAGES))
-    with evaluating(module), torch.autocast(images.device.type, enabled=False):
-        return torch.cat([module(to_unit(part)).float() for part in parts])
+    where = _device_of(module) or images.device
+    with evaluating(module), torch.autocast(where.type, enabled=False):
+        logits = [module(to_unit(part.to(where))).float() for part in parts]
+    return torch.cat(logits).to(images.device)
 
 
 @contextmanager
@@ -124,6 +128,11 @@ def calibration_error(logits: Tensor, labels: Tensor, *, n_bins: int = N_BINS) -
     # by n.
     gaps = F.one_hot(bins, n_bins).double().T @ (is_correct - confidence)
     return gaps.abs().sum() / len(labels)
+
+
+def _device_of(module: nn.Module) -> torch.device | None:
+    first = next(chain(module.parameters(), module.buffers()), None)
+    return None if first is None else first.device
 
 
 def _check(logits: Tensor, labels: Tensor, teacher_logits: Tensor | None) -> None:

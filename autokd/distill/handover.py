@@ -1,8 +1,8 @@
 """Hands a prepared study to other processes as files that they map into memory, and so share.
 
 Images are loaded, cut and checked once, in the parent; a worker starts in a moment and adds no
-memory of its own for them. The table of the teacher's answers is linked, not copied, where the
-file system can.
+memory of its own for them. What is a file of the cache already, the table of the teacher's answers
+and the pixels of an image folder, is linked, not copied, where the file system can.
 """
 
 import json
@@ -15,9 +15,10 @@ import torch
 from torch import Tensor
 
 from autokd.data import Dataset, Split
-from autokd.distill.arrays import open_array
-from autokd.distill.files import writing_to
+from autokd.data.store.arrays import open_array
+from autokd.data.store.files import writing_to
 from autokd.distill.outputs import TeacherOutputs
+from autokd.distill.placement import place
 from autokd.distill.prepared import PreparedStudy, TeacherFacts
 from autokd.errors import RunError
 from autokd.study import StudySpec
@@ -49,16 +50,18 @@ def save_for_workers(prepared: PreparedStudy, folder: Path) -> None:
         "std": dataset.std,
         "digest": dataset.digest,
         "n_views": None if outputs.views is None else len(outputs.views),
+        "table_kind": outputs.kind,
     }
     with writing_to(folder):
         for name in _SPLITS:
             split: Split = getattr(dataset, name)
-            _write(folder / f"{name}-images.npy", split.images)
+            _link_or_write(split.images, folder / f"{name}-images.npy", split.file)
             _write(folder / f"{name}-labels.npy", split.labels)
         _write(folder / "outputs-validation.npy", outputs.validation)
         _write(folder / "outputs-test.npy", outputs.test)
         if outputs.views is not None:
-            _link_or_write_views(outputs.views, folder / f"{_VIEWS}.npy", prepared.folder)
+            cached = None if prepared.folder is None else prepared.folder / f"{_VIEWS}.npy"
+            _link_or_write(outputs.views, folder / f"{_VIEWS}.npy", cached)
         (folder / _STUDY).write_text(json.dumps(description), encoding="utf-8")
 
 
@@ -96,15 +99,17 @@ def _open(folder: Path, description: dict[str, Any], device: torch.device) -> Pr
         tuple(description["std"]),
         description["digest"],
     )
-    n_views = description["n_views"]
+    dataset = place(dataset, device)
+    where, n_views = dataset.train.images.device, description["n_views"]
     outputs = TeacherOutputs(
         None if n_views is None else open_array(folder / f"{_VIEWS}.npy")[:n_views],
-        open_array(folder / "outputs-validation.npy").to(device),
-        open_array(folder / "outputs-test.npy").to(device),
+        open_array(folder / "outputs-validation.npy").to(where),
+        open_array(folder / "outputs-test.npy").to(where),
+        description["table_kind"],
     )
     return PreparedStudy(
         StudySpec.model_validate_json(json.dumps(description["spec"])),
-        dataset.to(device),
+        dataset,
         outputs,
         TeacherFacts(**description["facts"]),
         device,
@@ -117,9 +122,9 @@ def _write(path: Path, tensor: Tensor) -> None:
     np.save(path, tensor.cpu().contiguous().numpy(), allow_pickle=False)
 
 
-def _link_or_write_views(views: Tensor, path: Path, cached: Path | None) -> None:
+def _link_or_write(tensor: Tensor, path: Path, cached: Path | None) -> None:
     if cached is not None:
         with suppress(OSError):  # another file system, or one without links; or the cache is gone
-            path.hardlink_to(cached / path.name)
+            path.hardlink_to(cached)
             return
-    _write(path, views)
+    _write(path, tensor)

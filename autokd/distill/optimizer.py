@@ -8,7 +8,7 @@ which counts when a whole training step takes 20 ms.
 from collections.abc import Iterable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.sgd import sgd
 
 from autokd.study import Training
@@ -35,11 +35,13 @@ class Sgd:
         ]
 
     @torch.no_grad()
-    def step(self, learning_rate: float) -> None:
+    def step(self, learning_rate: float | Tensor) -> None:
         """Change the parameters by their gradients, and drop the gradients.
 
         Args:
-            learning_rate: Size of the step, > 0.
+            learning_rate: Size of the step, > 0. A float32 tensor of shape ``()`` on the
+                parameters' device is read there, so that a recorded step can be replayed with
+                another one.
         """
         for group in self._groups:
             group.step(learning_rate, momentum=self.training.momentum)
@@ -52,7 +54,7 @@ class _Group:
         # Zeros, not None: a parameter may get its first gradient later than its neighbours.
         self.momenta = [torch.zeros_like(parameter) for parameter in parameters]
 
-    def step(self, learning_rate: float, *, momentum: float) -> None:
+    def step(self, learning_rate: float | Tensor, *, momentum: float) -> None:
         ready = [
             (parameter, parameter.grad, buffer)
             for parameter, buffer in zip(self.parameters, self.momenta, strict=True)

@@ -1,7 +1,8 @@
 """What the teacher answers: to every view of the training images, to validation and to test.
 
 Worked out once for a teacher, a data set and a kind of views, cached, and shared by all trials and
-later studies. A study with more epochs extends the table; one with fewer reads its beginning.
+later studies. On a tape a study with more epochs extends the table, and one with fewer reads its
+beginning; an exhaustive table serves every number of epochs and every seed of the views.
 float16 halves the table; its rounding, 0.05 % of a logit, is far below what another view changes.
 Validation and test stay float32.
 """
@@ -9,20 +10,20 @@ Validation and test stay float32.
 import hashlib
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from autokd.data import Dataset, view_images
+from autokd.data import Dataset, augmented_images, view_images
+from autokd.data.store.files import writing_to
+from autokd.data.store.table import Table
 from autokd.distill.evaluation import predict
-from autokd.distill.files import writing_to
 from autokd.distill.progress import Progress, silent
-from autokd.distill.table import Table
 from autokd.errors import TeacherError
-from autokd.study import ViewsSpec
+from autokd.views import TableKind, ViewsSpec
 
 __all__ = ["TeacherOutputs", "held_out_outputs", "outputs_folder", "view_outputs"]
 
@@ -39,19 +40,37 @@ class TeacherOutputs:
     """The teacher's logits.
 
     Attributes:
-        views: float16, ``(views, n_train, classes)``, by view and image, mapped into memory; None
+        views: float16, ``(parts, n_train, classes)``, by part and image, mapped into memory; None
             where no method of the study reads them.
-        validation: float32, ``(n_validation, classes)``, on the study's device.
-        test: float32, ``(n_test, classes)``, on the study's device.
+        validation: float32, ``(n_validation, classes)``, on the images' device.
+        test: float32, ``(n_test, classes)``, on the images' device.
+        kind: What a part of `views` is: a view of a tape, or an augmentation.
     """
 
     views: Tensor | None
     validation: Tensor
     test: Tensor
+    kind: TableKind = "tape"
+
+    def covers(self, n_views: int) -> bool:
+        """Say whether as many views can be trained on.
+
+        Args:
+            n_views: Views, counted from 0, >= 1.
+
+        Returns:
+            True also where nothing reads the teacher's answers.
+        """
+        return self.views is None or self.kind == "exhaustive" or len(self.views) >= n_views
 
 
 def outputs_folder(
-    cache_dir: Path, *, teacher_digest: str, dataset_digest: str, views: ViewsSpec
+    cache_dir: Path,
+    *,
+    teacher_digest: str,
+    dataset_digest: str,
+    views: ViewsSpec,
+    kind: TableKind = "tape",
 ) -> Path:
     """Name the folder of one teacher's outputs.
 
@@ -60,11 +79,16 @@ def outputs_folder(
         teacher_digest: Of the teacher's weights.
         dataset_digest: Of all images and labels.
         views: What a view is.
+        kind: How the views are kept.
 
     Returns:
-        A folder whose name depends on all of them.
+        A folder whose name depends on all of them; that of an exhaustive table not on the views'
+        seed.
     """
-    parts = [_FORMAT, teacher_digest, dataset_digest, views.model_dump(mode="json")]
+    pixels = views.pixels()
+    if kind == "exhaustive":
+        pixels["seed"] = kind
+    parts = [_FORMAT, teacher_digest, dataset_digest, pixels]
     key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     return cache_dir / "outputs" / key
 
@@ -106,9 +130,10 @@ def view_outputs(
     views: ViewsSpec,
     n_views: int,
     folder: Path,
+    kind: TableKind = "tape",
     progress: Progress = silent,
 ) -> Tensor:
-    """Read or work out the teacher's logits for the first views.
+    """Read or work out the teacher's logits for the first views, or for every augmentation.
 
     Args:
         teacher: The teacher, on the data's device.
@@ -116,23 +141,33 @@ def view_outputs(
         views: What a view is.
         n_views: Views that are needed, >= 1.
         folder: Where they are kept, from `outputs_folder`.
-        progress: Told after each view that was worked out.
+        kind: How they are kept; an exhaustive table has all augmentations, whatever ``n_views``.
+        progress: Told after each part that was worked out.
 
     Returns:
-        float16, ``(n_views, n_train, classes)``, mapped into memory.
+        float16, ``(parts, n_train, classes)``, mapped into memory; a part is a view, or an
+        augmentation.
 
     Raises:
         RunError: If the folder cannot be written, or the disk is too small.
         TeacherError: If a logit does not fit into float16.
     """
+    images = dataset.train.images
+    n_parts = views.n_augmentations if kind == "exhaustive" else n_views
 
-    def compute(view: int) -> Tensor:
-        logits = torch.cat(list(_answers(teacher, dataset.train.images, view=view, views=views)))
-        progress("views", view + 1, n_views)
+    def show(part: int, indices: Tensor) -> Tensor:
+        if kind == "exhaustive":
+            return augmented_images(images, indices, number=part, spec=views)
+        return view_images(images, indices, view=part, spec=views)
+
+    def compute(part: int) -> Tensor:
+        answers = _answers(teacher, images, lambda indices: show(part, indices))
+        logits = torch.cat(list(answers))
+        progress("views", part + 1, n_parts)
         return _finite(logits.half())
 
     table = _table(folder, "views", len(dataset.train), dataset, "float16")
-    return table.read_or_fill(n_views, compute)
+    return table.read_or_fill(n_parts, compute)
 
 
 def _held_out(teacher: nn.Module, images: Tensor, table: Table) -> Tensor:
@@ -140,10 +175,10 @@ def _held_out(teacher: nn.Module, images: Tensor, table: Table) -> Tensor:
 
 
 def _answers(
-    teacher: nn.Module, images: Tensor, *, view: int, views: ViewsSpec
+    teacher: nn.Module, images: Tensor, show: Callable[[Tensor], Tensor]
 ) -> Iterator[Tensor]:
     for indices in torch.split(torch.arange(len(images), device=images.device), _PIECE):
-        yield predict(teacher, view_images(images, indices, view=view, spec=views))
+        yield predict(teacher, show(indices))
 
 
 def _table(folder: Path, name: str, n: int, dataset: Dataset, dtype: str) -> Table:

@@ -7,11 +7,12 @@ import platformdirs
 import torch
 from torch import Tensor, nn
 
-from autokd.data import Dataset, load_dataset
+from autokd.data import Dataset, check_views, load_dataset
 from autokd.distill.device import resolve_device, study_precision
 from autokd.distill.digests import module_digest
 from autokd.distill.evaluation import score
 from autokd.distill.outputs import TeacherOutputs, held_out_outputs, outputs_folder, view_outputs
+from autokd.distill.placement import place
 from autokd.distill.prepared import PreparedStudy, TeacherFacts
 from autokd.distill.progress import Progress, silent
 from autokd.distill.teach import zoo_teacher
@@ -49,14 +50,14 @@ def prepare(
         arrays: Images and labels, for a study whose data's source is ``arrays``: ``(n, size,
             size)``, ``(n, size, size, channels)`` or ``(n, channels, size, size)``, and ``(n,)``.
         n_views: Views to collect answers for, >= 1; None means one for each epoch of the top rung.
-            Retraining needs more.
+            Retraining needs more. An exhaustive table has all of them.
         progress: Told how far it is.
 
     Returns:
         The study, ready.
 
     Raises:
-        DataError: If the images cannot be used.
+        DataError: If the images cannot be used, or not in the study's views.
         RunError: If the device is not there or the cache cannot be written.
         TeacherError: If the teacher cannot be loaded or trained, does not fit the images, or is
             worse than the study demands.
@@ -65,7 +66,8 @@ def prepare(
     where = resolve_device(str(device))
     cache = cache_dir or platformdirs.user_cache_path("autokd")
     _check_given(spec, teacher)
-    dataset = _dataset(spec, where, data_dir=data_dir, arrays=arrays, progress=tell)
+    dataset = _dataset(spec, where, cache=cache, data_dir=data_dir, arrays=arrays, progress=tell)
+    check_views(spec.views, size=dataset.shape.size)
     if teacher is None:
         module = _own_teacher(spec, dataset, where, cache=cache, data_dir=data_dir, progress=tell)
     else:
@@ -73,7 +75,11 @@ def prepare(
     check_fits(module, dataset.shape, where)
     digest = module_digest(module)
     folder = outputs_folder(
-        cache, teacher_digest=digest, dataset_digest=dataset.digest, views=spec.views
+        cache,
+        teacher_digest=digest,
+        dataset_digest=dataset.digest,
+        views=spec.views,
+        kind=spec.table_kind,
     )
     with preparing_threads(dataset.shape.size):
         validation, test = held_out_outputs(module, dataset, folder=folder)
@@ -88,7 +94,7 @@ def prepare(
         _check_strong(spec, facts, len(dataset.validation))
         n_needed = n_views or spec.fidelity.ladder.rungs[-1]
         views = _views(spec, module, dataset, n_views=n_needed, folder=folder, progress=tell)
-    outputs = TeacherOutputs(views, validation, test)
+    outputs = TeacherOutputs(views, validation, test, spec.table_kind)
     precision = study_precision(spec, where)
     return PreparedStudy(spec, dataset, outputs, facts, where, folder, precision)
 
@@ -107,14 +113,21 @@ def _dataset(
     spec: StudySpec,
     device: torch.device,
     *,
+    cache: Path,
     data_dir: Path | None,
     arrays: tuple[Any, Any] | None,
     progress: Progress,
 ) -> Dataset:
     progress("data", 0, 1)
-    dataset = load_dataset(spec.data, data_dir=data_dir, arrays=arrays).to(device)
+    dataset = load_dataset(
+        spec.data,
+        data_dir=data_dir,
+        cache_dir=cache,
+        arrays=arrays,
+        on_images=lambda done, total: progress("data", done, total),
+    )
     progress("data", 1, 1)
-    return dataset
+    return place(dataset, device)
 
 
 def _own_teacher(
@@ -158,5 +171,11 @@ def _views(
     if not any(METHODS[name].needs_teacher for name in spec.search_space.methods):
         return None
     return view_outputs(
-        teacher, dataset, views=spec.views, n_views=n_views, folder=folder, progress=progress
+        teacher,
+        dataset,
+        views=spec.views,
+        n_views=n_views,
+        folder=folder,
+        kind=spec.table_kind,
+        progress=progress,
     )

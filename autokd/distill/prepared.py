@@ -55,7 +55,7 @@ class PreparedStudy:
 
     Attributes:
         spec: The study.
-        dataset: Its images, on the device.
+        dataset: Its images, on the device or, where they do not fit there, on the CPU.
         outputs: What the teacher answers.
         facts: About the teacher.
         device: Where trials compute.
@@ -86,5 +86,11 @@ class PreparedStudy:
             Training images with the teacher's logits.
         """
         return TrainingSource(
-            self.dataset.train, self.spec.views, self.outputs.views, first_view=first_view
+            self.dataset.train,
+            self.spec.views,
+            self.outputs.views,
+            first_view=first_view,
+            table_kind=self.outputs.kind,
+            num_classes=self.shape.num_classes,
+            trained_on=self.device,
         )

@@ -17,15 +17,15 @@ import torch
 from torch import nn
 
 from autokd.data import Dataset
+from autokd.data.store.files import check_writable, replacing
 from autokd.distill.device import resolve_precision
-from autokd.distill.files import check_writable, replacing
 from autokd.distill.losses import LOSSES
 from autokd.distill.progress import Progress, silent
 from autokd.distill.source import TrainingSource
 from autokd.distill.threads import preparing_threads
 from autokd.distill.training import train
 from autokd.errors import Diverged, OutOfMemory, TeacherError
-from autokd.study import StudySpec, Training
+from autokd.study import COST_OPTIONS, StudySpec, Training
 from autokd.teachers import freeze, new_teacher
 
 __all__ = ["teacher_file", "train_teacher", "zoo_teacher"]
@@ -96,7 +96,13 @@ def train_teacher(
         with preparing_threads(dataset.shape.size):
             train(
                 teacher,
-                TrainingSource(dataset.train, spec.views, first_view=_FIRST_VIEW),
+                TrainingSource(
+                    dataset.train,
+                    spec.views,
+                    first_view=_FIRST_VIEW,
+                    num_classes=dataset.shape.num_classes,
+                    trained_on=device,
+                ),
                 loss=LOSSES["none"],
                 training=_training(spec),
                 rungs=[epochs],
@@ -129,8 +135,8 @@ def teacher_file(
     parts = {
         "format": _FORMAT,
         "teacher": spec.teacher.model_dump(mode="json", exclude={"min_top1", "saw_validation"}),
-        "views": spec.views.model_dump(mode="json"),
-        "training": _training(spec).model_dump(mode="json"),
+        "views": spec.views.pixels(),
+        "training": _training(spec).model_dump(mode="json", exclude=set(COST_OPTIONS)),
         "data": dataset.digest,
         "device": device.type,
     }
@@ -139,7 +145,11 @@ def teacher_file(
 
 
 def _training(spec: StudySpec) -> Training:
-    return Training(learning_rate=spec.teacher.learning_rate, precision=spec.training.precision)
+    return Training(
+        learning_rate=spec.teacher.learning_rate,
+        precision=spec.training.precision,
+        cuda_graph=spec.training.cuda_graph,
+    )
 
 
 def _untrained(spec: StudySpec, dataset: Dataset, device: torch.device) -> nn.Module:

@@ -7,22 +7,26 @@ a CPU and 8 x 8 pixels the smallest students were some 8 % slower for it, those 
 10 % faster, separable convolutions up to a third. They are handed back as they came.
 
 Two trainings with the same arguments on the same CPU and number of threads end in the same
-weights, whatever happens at the rungs.
+weights, whatever happens at the rungs. On a CUDA device the steps are replayed from a recorded
+graph (`autokd.distill.executors`); they end in the same weights up to rounding.
 """
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from autokd.distill import cuda
 from autokd.distill.device import Precision
+from autokd.distill.executors import make_executor
 from autokd.distill.losses import Loss
-from autokd.distill.optimizer import Sgd
+from autokd.distill.memory import memory_errors
 from autokd.distill.schedule import learning_rates, segments, steps_per_epoch
 from autokd.distill.source import TrainingSource
-from autokd.errors import Diverged, OutOfMemory
+from autokd.distill.step import Step
+from autokd.errors import Diverged
 from autokd.seeds import derive_seed
 from autokd.study import Training
 
@@ -52,7 +56,7 @@ def train(
             changed in place, left in evaluation mode.
         source: Images, labels and teacher logits by view.
         loss: ``loss(student_logits, teacher_logits, labels)``, a tensor of shape ``()``.
-        training: Batch size and optimizer.
+        training: Batch size, optimizer, and what may save time or memory.
         rungs: Epochs, strictly ascending, each >= 1.
         seed: Of whatever the network draws itself, such as dropout. Batches do not depend on it.
         at_rung: Called at each rung with the epochs trained, the module in evaluation mode and
@@ -120,10 +124,13 @@ def climb(
         ShapeError: If the source has fewer views than the ladder has epochs.
     """
     source.check_epochs(max(rungs))
-    trainer = _Trainer(module, source, loss, training, precision)
+    _set_recomputation(module, training.recompute)
     steps = steps_per_epoch(len(source.split), training.batch_size)
     epochs = 0
-    with _channels_last(module):
+    with (
+        _channels_last(module),
+        closing(_Trainer(module, source, loss, training, precision)) as trainer,
+    ):
         for n_epochs in segments(rungs):
             rates = learning_rates(n_epochs * steps, training)
             for start in range(0, len(rates), steps):
@@ -147,27 +154,40 @@ class _Trainer:
     ) -> None:
         self.module = module
         self.source = source
-        self.loss = loss
         self.batch_size = training.batch_size
-        self.optimizer = Sgd(module.parameters(), training)
-        self.uses_bfloat16 = precision == "bfloat16"
+        self.device = source.device
+        with memory_errors():
+            self.step = Step(
+                module, loss=loss, training=training, precision=precision, device=self.device
+            )
+            self.executor = make_executor(self.step, training=training, device=self.device)
 
     def run(self, epoch: int, rates: Sequence[float], *, seed: int) -> None:
-        device = self.source.split.images.device
-        total = torch.zeros((), device=device)
-        batches = self.source.batches(epoch, self.batch_size)
+        self.step.total.zero_()
         self.module.train()
-        with _memory_errors(), _own_generator(device, seed), torch.enable_grad():
+        with memory_errors(), _own_generator(self.device, seed), torch.enable_grad():
+            batches = self.source.batches(epoch, self.batch_size)
             for batch, rate in zip(batches, rates, strict=True):
-                with torch.autocast(device.type, torch.bfloat16, enabled=self.uses_bfloat16):
-                    logits = self.module(batch.images)
-                value = self.loss(logits.float(), batch.teacher_logits, batch.labels)
-                torch.autograd.backward(value)
-                self.optimizer.step(rate)
-                total += value.detach()
+                self.executor.run(batch, rate)
         # Asked once an epoch: on a GPU each question waits for all work that is under way.
-        if not bool(total.isfinite()):
+        if not bool(self.step.total.isfinite()):
             raise Diverged(f"the loss is not finite in epoch {epoch + 1}")
+
+    def close(self) -> None:
+        self.executor.close()
+
+
+@runtime_checkable
+class _Recomputes(Protocol):
+    """A part of a student that can drop what it reads, such as `autokd.students.ops.ConvNode`."""
+
+    recomputes: bool
+
+
+def _set_recomputation(module: nn.Module, recomputes: bool) -> None:
+    for part in module.modules():
+        if isinstance(part, _Recomputes):
+            part.recomputes = recomputes
 
 
 @contextmanager
@@ -186,14 +206,6 @@ def _channels_last(module: nn.Module) -> Iterator[None]:
         yield
     finally:
         module.to(memory_format=torch.contiguous_format)
-
-
-@contextmanager
-def _memory_errors() -> Iterator[None]:
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        raise OutOfMemory(str(error).partition(". ")[0]) from error
 
 
 def _check_weights(module: nn.Module, epochs: int) -> None:

@@ -171,9 +171,9 @@ def _check_prepared(run: "Run", prepared: PreparedStudy, *, n_needed: int) -> No
                 f"the {what} prepared is not that of {run.folder}: digest {found[:12]}, "
                 f"the run's {expected[:12]}"
             )
-    views = prepared.outputs.views
-    if views is not None and len(views) < n_needed:
+    outputs = prepared.outputs
+    if outputs.views is not None and not outputs.covers(n_needed):
         raise ExportError(
-            f"{n_needed} views are needed, and {len(views)} are prepared: "
+            f"{n_needed} views are needed, and {len(outputs.views)} are prepared: "
             f"prepare(..., n_views={n_needed})"
         )

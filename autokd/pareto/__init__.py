@@ -12,10 +12,13 @@ no hypervolume. Wrong shapes raise `ShapeError`. No points at all is a legal cas
 
 from autokd.pareto.axes import Axis, minimised, reference_point
 from autokd.pareto.front import dominates, is_front, knee, ranks
+from autokd.pareto.levels import Levels, Standing
 from autokd.pareto.volume import contributions, gain, hypervolume, hypervolume_history
 
 __all__ = [
     "Axis",
+    "Levels",
+    "Standing",
     "contributions",
     "dominates",
     "gain",

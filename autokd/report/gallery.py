@@ -28,20 +28,14 @@ def chosen_trials(run: Gathered, *, n_runs: int = 1) -> list[int]:
     Returns:
         Trials, smallest student first: all of a short front of small graphs, else as many as the
         limits allow, but three at least, spread evenly over it, both ends and the knee among them.
+        How large graphs are is judged by those that the limit on drawings would choose.
     """
     slots = [int(slot) for slot in run.front["trial"]]
-    n_nodes = sum(len(run.graphs[slot].nodes) for slot in slots)
-    limit = NODE_LIMIT // n_runs * len(slots) // max(n_nodes, 1)
-    n_drawn = max(min(limit, DRAWING_LIMIT), _FEWEST)
-    if len(slots) <= n_drawn:
-        return slots
-    step = (len(slots) - 1) / (n_drawn - 1)
-    places = [round(position * step) for position in range(n_drawn)]
     knee = slots.index(run.knee) if run.knee is not None else 0
-    if knee not in places:
-        nearest = min(range(1, n_drawn - 1), key=lambda at: abs(places[at] - knee))
-        places[nearest] = knee
-    return [slots[place] for place in places]
+    chosen = _spread(slots, DRAWING_LIMIT, knee)
+    n_nodes = sum(len(run.graphs[slot].nodes) for slot in chosen)
+    limit = NODE_LIMIT // n_runs * len(chosen) // max(n_nodes, 1)
+    return _spread(slots, max(min(limit, DRAWING_LIMIT), _FEWEST), knee)
 
 
 def gallery(run: Gathered, *, n_runs: int = 1) -> str:
@@ -62,6 +56,18 @@ def gallery(run: Gathered, *, n_runs: int = 1) -> str:
     figures = "".join(_drawing(run, slot, widest=widest, is_linked=n_runs == 1) for slot in slots)
     keys = f'{legend(n_stages)}<span class="key">larger: more channels</span>'
     return f'<p>{keys}</p><div class="drawings">{figures}</div>'
+
+
+def _spread(slots: list[int], n_drawn: int, knee: int) -> list[int]:
+    """Take so many evenly, both ends and the place of the knee among them."""
+    if len(slots) <= n_drawn:
+        return slots
+    step = (len(slots) - 1) / (n_drawn - 1)
+    places = [round(position * step) for position in range(n_drawn)]
+    if knee not in places:
+        nearest = min(range(1, n_drawn - 1), key=lambda at: abs(places[at] - knee))
+        places[nearest] = knee
+    return [slots[place] for place in places]
 
 
 def _drawing(run: Gathered, slot: int, *, widest: int, is_linked: bool) -> str:

@@ -1,9 +1,10 @@
 """What the report reads of a run, read once.
 
-Tables and figures are pure functions of `Gathered`; only this module calls a run's methods.
+Tables and figures are pure functions of `Gathered`; only this module calls a run's methods. Of a
+run that goes on meanwhile it wants the `autokd.runs.findings`, whose tables are all of one moment.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,10 @@ from autokd.pareto import Axis, knee
 from autokd.report.readable import ReadableRun
 from autokd.study import StudySpec
 
-__all__ = ["POINT_LIMIT", "STATES", "Gathered", "gather", "thinned"]
+__all__ = ["IMPORTANCE_LIMIT", "POINT_LIMIT", "STATES", "Gathered", "gather", "thinned"]
+
+IMPORTANCE_LIMIT = 4000
+"""Complete trials that importance is found from at most, as `autokd.runs.importance` says."""
 
 POINT_LIMIT = 2000
 """Trials behind the front in a figure at most, all runs together; a front is never thinned."""
@@ -44,7 +48,8 @@ class Gathered:
         importance: Share of each parameter, largest first.
         rung_correlation: Kendall's tau of each rung with the top one.
         knee: Trial at the knee of the front, None for an empty front.
-        graphs: Graphs of the front's students by trial.
+        graphs: Graphs of the front's students by trial; each is read when it is first asked for,
+            since a page draws a few of them.
     """
 
     label: str
@@ -160,8 +165,26 @@ def _gather(run: ReadableRun, label: str, *, with_graphs: bool) -> Gathered:
         importance=dict(shares),
         rung_correlation=run.rung_correlation(),
         knee=_knee(front),
-        graphs={slot: run.graph(slot) for slot in slots},
+        graphs=_Graphs(run, slots),
     )
+
+
+class _Graphs(Mapping[int, ArchGraph]):
+    def __init__(self, run: ReadableRun, slots: Sequence[int]) -> None:
+        self._run = run
+        self._known: dict[int, ArchGraph | None] = dict.fromkeys(slots)
+
+    def __getitem__(self, slot: int) -> ArchGraph:
+        graph = self._known[slot]
+        if graph is None:
+            graph = self._known[slot] = self._run.graph(slot)
+        return graph
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
 
 
 def _size(run: ReadableRun) -> str | None:

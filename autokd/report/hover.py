@@ -4,9 +4,10 @@ Names stand once in a trace's template and values once a point, so that two thou
 small.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from autokd.report.gathered import Gathered
@@ -42,13 +43,18 @@ def hover(run: Gathered, rows: pd.DataFrame) -> dict[str, Any]:
     ]
     head = "<b>trial %{customdata[0]}</b>  %{customdata[1]} at %{customdata[2]} epochs"
     return {
-        "customdata": [_values(row, metrics, parameters) for row in rows.to_dict("records")],
+        "customdata": np.column_stack([*_columns(rows, metrics, parameters)]),
         "hovertemplate": "<br>".join([head, *names]) + "<extra></extra>",
     }
 
 
-def _values(row: Mapping[Any, Any], metrics: list[str], parameters: list[str]) -> list[str]:
-    cells = [str(row["trial"]), str(row["state"]), value(row["epochs"])]
-    cells += [exact(name, row[name]) for name in metrics]
-    cells += [value(row[name]) for name in parameters]
-    return [clean(cell) for cell in cells]
+def _columns(
+    rows: pd.DataFrame, metrics: Sequence[str], parameters: Sequence[str]
+) -> Iterator[list[str]]:
+    yield [str(slot) for slot in rows["trial"]]
+    yield [clean(str(state)) for state in rows["state"]]
+    yield [value(epochs) for epochs in rows["epochs"].tolist()]
+    for name in metrics:
+        yield [exact(name, number) for number in rows[name].tolist()]
+    for name in parameters:
+        yield [clean(value(found)) for found in rows[name].tolist()]

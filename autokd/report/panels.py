@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from autokd.report import story, tables
 from autokd.report.front import front_figure
 from autokd.report.gallery import chosen_trials, gallery
-from autokd.report.gathered import Gathered
+from autokd.report.gathered import IMPORTANCE_LIMIT, Gathered
 from autokd.report.html import Panel, Width
 from autokd.report.parameters import AXIS_LIMIT, LINE_LIMIT, importance_figure, parallel_figure
 from autokd.report.progress import best_figure, curves_figure, hypervolume_figure
@@ -124,7 +124,10 @@ def importance(run: Gathered) -> Panel:
         The panel.
     """
     figure = _or(importance_figure(run), "Too few complete trials to tell.")
-    return Panel("Parameter importance", figure, "For reaching the front.", 5)
+    n_complete = int((run.trials["state"] == "complete").sum())
+    some = f" Found from {IMPORTANCE_LIMIT:,} of {n_complete:,} complete trials."
+    note = f"For reaching the front.{some if n_complete > IMPORTANCE_LIMIT else ''}"
+    return Panel("Parameter importance", figure, note, 5)
 
 
 def parallel(run: Gathered) -> Panel:
@@ -137,7 +140,7 @@ def parallel(run: Gathered) -> Panel:
         The panel.
     """
     n_complete = int((run.trials["state"] == "complete").sum())
-    lines = f"A line for each of {min(n_complete, LINE_LIMIT)} of {n_complete} complete trials"
+    lines = f"A line for each of {min(n_complete, LINE_LIMIT):,} of {n_complete:,} complete trials"
     is_cut = len(run.parameters) > AXIS_LIMIT
     axes = f" Only the {AXIS_LIMIT} most important parameters are shown." if is_cut else ""
     note = f"{lines}, coloured by {run.quality}. Drag along an axis to select.{axes}"

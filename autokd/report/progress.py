@@ -164,13 +164,13 @@ def _add_curves(
     """Add many trials as one trace with gaps: a trace per trial would be slow to draw."""
     if curves.empty:
         return
-    x: list[float | None] = []
-    y: list[float | None] = []
-    slots: list[int | None] = []
-    for slot, rows in curves.sort_values("epochs").groupby("trial"):
-        x += [*rows["epochs"].tolist(), None]
-        y += [*rows[metric].tolist(), None]
-        slots += [int(str(slot))] * len(rows) + [None]
+    rows = curves.sort_values(["trial", "epochs"])
+    ends = 1 + np.flatnonzero(np.diff(rows["trial"], append=-1))
+    gap = np.array([None], dtype=object)
+    x, y, slots = (
+        np.insert(rows[column].to_numpy(dtype=object), ends, gap)
+        for column in ("epochs", metric, "trial")
+    )
     figure.add_scatter(
         x=x,
         y=y,

@@ -18,7 +18,10 @@ __all__ = ["ReadableRun"]
 
 
 class ReadableRun(Protocol):
-    """A run as the report reads it; `autokd.runs.run.Run` is one and describes each table."""
+    """A run as the report reads it; `autokd.runs.run.Run` is one and describes each table.
+
+    So are its findings (`autokd.runs.findings`), whose tables are all of one moment.
+    """
 
     @property
     def folder(self) -> Path:

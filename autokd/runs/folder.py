@@ -17,7 +17,6 @@ import json
 import os
 import shutil
 from collections.abc import Collection, Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -163,8 +162,8 @@ class RunFolder:
         Raises:
             RunError: If the folder cannot be written.
         """
-        text = json.dumps([json.loads(graph.to_json()) for graph in graphs], sort_keys=True)
-        self._write(f"slots/{slot:04d}/student.json", text)
+        text = ",".join(graph.to_json() for graph in graphs)
+        self._write(f"slots/{slot:04d}/student.json", f"[{text}]")
 
     def read_graphs(self, slot: int) -> tuple[ArchGraph, ...]:
         """Read a family's graphs.
@@ -193,8 +192,16 @@ class RunFolder:
         keep = {self.weights(slot) for slot in slots}
         for path in self.path.glob("slots/*/weights.safetensors"):
             if path not in keep:
-                with suppress(FileNotFoundError):
-                    path.unlink()
+                path.unlink()
+
+    def drop_weights(self, slots: Iterable[int]) -> None:
+        """Delete the weights of some slots.
+
+        Args:
+            slots: Slots, with or without weights.
+        """
+        for slot in slots:
+            self.weights(slot).unlink(missing_ok=True)
 
     def _read(self, name: str) -> str:
         try:

@@ -1,38 +1,119 @@
 """How much each searched parameter mattered.
 
 Optuna's PED-ANOVA handles conditional parameters and, with several objectives, scores how well a
-parameter separates the trials that came near the front from the rest. With few trials the shares
-are noise; below `MIN_TRIALS` none are given.
+parameter separates the trials that came near the front from the rest. It reads the objectives as
+the hypervolume does, (1 - top1, log10 params) and so on. With few trials the shares are noise;
+below `MIN_TRIALS` none are given. Of more than `MAX_TRIALS` so many are taken, spread evenly over
+the search, so that a report need not wait.
 """
 
-import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
+import numpy as np
 import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
-from optuna.trial import TrialState
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
 
-__all__ = ["MIN_TRIALS", "importances"]
+from autokd.pareto import minimised
+from autokd.runs.record import Record
+from autokd.space import CategoricalDomain, Domain, FixedDomain, FloatDomain, IntDomain
+from autokd.study import StudySpec
+
+__all__ = ["MAX_TRIALS", "MIN_TRIALS", "importances"]
 
 MIN_TRIALS = 10
 """Complete trials below which no importance is reported."""
 
+MAX_TRIALS = 4000
+"""Complete trials that are looked at, at most."""
 
-def importances(study: optuna.Study) -> dict[str, float]:
+
+def importances(records: Sequence[Record], spec: StudySpec) -> dict[str, float]:
     """Score the searched parameters.
 
     Args:
-        study: The study; its complete trials count.
+        records: Records, one a slot; the complete ones count.
+        spec: The study.
 
     Returns:
         Share by parameter, largest first, summing to one; empty when there are fewer than
-        `MIN_TRIALS` complete trials.
+        `MIN_TRIALS` complete records.
 
     Source: Watanabe, Bansal, Hutter 2023, arXiv:2304.10255, as Optuna implements it.
     """
-    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    complete = _thinned([record for record in records if record.outcome == "complete"])
     if len(complete) < MIN_TRIALS:
         return {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        shares = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator())
-    return dict(shares)
+    study = cast(optuna.Study, _Trials(_trials(complete, spec)))
+    return dict(get_param_importances(study, evaluator=PedAnovaImportanceEvaluator()))
+
+
+class _Trials:
+    """What the evaluator asks of a study, without a storage, which would copy every trial."""
+
+    def __init__(self, trials: list[FrozenTrial]) -> None:
+        self._trials = trials
+        self.directions = [StudyDirection.MINIMIZE] * len(trials[0].values)
+
+    def get_trials(self, **_: Any) -> list[FrozenTrial]:
+        return self._trials
+
+    def _is_multi_objective(self) -> bool:
+        return len(self.directions) > 1
+
+
+def _thinned(records: Sequence[Record]) -> list[Record]:
+    n = min(len(records), MAX_TRIALS)
+    places = np.linspace(0, len(records) - 1, n).round().astype(np.int64)
+    return [records[place] for place in places]
+
+
+def _trials(records: Sequence[Record], spec: StudySpec) -> list[FrozenTrial]:
+    dimensions = spec.search_space.dimensions()
+    searched = {d.name: found for d in dimensions if (found := _distribution(d.domain))}
+    raw = [[record.metrics[axis.metric] for axis in spec.axes] for record in records]
+    values = minimised(np.array(raw), spec.axes)
+    return [
+        _trial(record, row, searched) for record, row in zip(records, values.tolist(), strict=True)
+    ]
+
+
+def _trial(
+    record: Record, values: Sequence[float], searched: Mapping[str, BaseDistribution]
+) -> FrozenTrial:
+    params = {name: value for name, value in record.point.items() if name in searched}
+    distributions = {name: searched[name] for name in params}
+    return FrozenTrial(
+        number=record.slot,
+        trial_id=record.slot,  # the evaluator tells trials apart by it
+        state=TrialState.COMPLETE,
+        value=None,
+        values=values,
+        datetime_start=None,
+        datetime_complete=None,
+        params=params,
+        distributions=distributions,
+        user_attrs={},
+        system_attrs={},
+        intermediate_values={},
+    )
+
+
+def _distribution(domain: Domain) -> BaseDistribution | None:
+    match domain:
+        case FloatDomain(low=low, high=high, log=log):
+            return FloatDistribution(low, high, log=log)
+        case IntDomain(low=low, high=high, log=log):
+            return IntDistribution(low, high, log=log)
+        case CategoricalDomain(choices=choices):
+            return CategoricalDistribution(choices)
+        case FixedDomain():
+            return None

@@ -4,30 +4,26 @@ The storage is the one truth, and Optuna's own tools read it: directions and val
 metrics' own units, a trial stopped by the race is PRUNED, one refused before training is PRUNED
 with a violated constraint, a lost one is FAIL. What Optuna has no place for is in the trial's
 attribute ``autokd`` (`autokd.runs.record`). One process writes; a trial is created from a template
-in one write. Errors of Optuna and of its database become `RunError` here and nowhere else.
+in one write. Who only reads a run needs `autokd.runs.reading` instead.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import NullPool
 
 from autokd.errors import RunError
 from autokd.parameters import Value
+from autokd.runs.reading import ATTRIBUTE, last_attempts, read_texts
 from autokd.runs.record import Outcome, Record
+from autokd.runs.storage import close_storage, open_storage
+from autokd.runs.translated import translated
 from autokd.study import Objective
 
 __all__ = ["ATTRIBUTE", "Ledger", "quiet_optuna"]
-
-ATTRIBUTE = "autokd"
-"""Name of the user attribute that holds a trial's record."""
 
 _STATES: dict[Outcome, TrialState] = {
     "complete": TrialState.COMPLETE,
@@ -63,8 +59,8 @@ class Ledger:
     ) -> None:
         self.url = url
         self.name = name
-        with _translated(url):
-            self._storage = _open(url, keeps_connection=keeps_connection)
+        with translated(url):
+            self._storage = open_storage(url, keeps_connection=keeps_connection)
             self._study_id = self._find(objectives)
         self._ids: dict[int, int] = {}
 
@@ -94,7 +90,7 @@ class Ledger:
             user_attrs={ATTRIBUTE: record.as_dict()},
             system_attrs=dict(notes or {}),
         )
-        with _translated(self.url):
+        with translated(self.url):
             trial_id = self._storage.create_new_trial(self._study_id, template_trial=template)
         self._ids[record.slot] = trial_id
 
@@ -107,7 +103,7 @@ class Ledger:
         Raises:
             RunError: If the storage fails.
         """
-        with _translated(self.url):
+        with translated(self.url):
             self._storage.set_trial_user_attr(self._ids[record.slot], ATTRIBUTE, record.as_dict())
 
     def refuse(
@@ -136,7 +132,7 @@ class Ledger:
             user_attrs={ATTRIBUTE: record.as_dict()},
             constraints={"size": violation},
         )
-        with _translated(self.url):
+        with translated(self.url):
             self._storage.create_new_trial(self._study_id, template_trial=template)
 
     def finish(self, record: Record, *, values: Sequence[float] | None = None) -> None:
@@ -151,7 +147,7 @@ class Ledger:
         """
         self.update(record)
         trial_id = self._ids.pop(record.slot)
-        with _translated(self.url):
+        with translated(self.url):
             self._storage.set_trial_state_values(trial_id, _STATES[record.outcome], values)
 
     def close_running(self, *, reason: str, at_s: float) -> list[Record]:
@@ -185,7 +181,7 @@ class Ledger:
         Raises:
             RunError: If the storage fails.
         """
-        with _translated(self.url):
+        with translated(self.url):
             trials = self._storage.get_all_trials(self._study_id, deepcopy=False)
         return [trial for trial in trials if ATTRIBUTE in trial.user_attrs]
 
@@ -198,7 +194,19 @@ class Ledger:
         Raises:
             RunError: If the storage fails.
         """
-        return [Record.from_dict(trial.user_attrs[ATTRIBUTE]) for trial in self.last_attempts()]
+        return last_attempts(self.texts())
+
+    def texts(self) -> list[str]:
+        """Read the records of all attempts as they were written, in one query.
+
+        Returns:
+            JSON texts in the order of Optuna's trial numbers; equal ones mean equal records.
+
+        Raises:
+            RunError: If the storage fails.
+        """
+        with translated(self.url):
+            return read_texts(self._storage.engine, self._study_id, key=ATTRIBUTE)
 
     def last_attempts(self) -> list[FrozenTrial]:
         """Read the Optuna trial of the last attempt at every slot.
@@ -222,7 +230,7 @@ class Ledger:
         Raises:
             RunError: If the storage fails.
         """
-        with _translated(self.url):
+        with translated(self.url):
             self._storage.set_study_user_attr(self._study_id, f"{ATTRIBUTE}_{key}", value)
 
     def noted(self, key: str) -> Any:
@@ -237,7 +245,7 @@ class Ledger:
         Raises:
             RunError: If the storage fails.
         """
-        with _translated(self.url):
+        with translated(self.url):
             return self._storage.get_study_user_attrs(self._study_id).get(f"{ATTRIBUTE}_{key}")
 
     def study(self) -> optuna.Study:
@@ -249,13 +257,12 @@ class Ledger:
         Raises:
             RunError: If the storage fails.
         """
-        with _translated(self.url):
+        with translated(self.url):
             return optuna.load_study(study_name=self.name, storage=self._storage)
 
     def close(self) -> None:
         """Give up the connection to the storage."""
-        self._storage.remove_session()
-        self._storage.engine.dispose()
+        close_storage(self._storage)
 
     def _find(self, objectives: Sequence[Objective] | None) -> int:
         known = {study.study_name: study._study_id for study in self._storage.get_all_studies()}
@@ -274,25 +281,3 @@ class Ledger:
 def quiet_optuna() -> None:
     """Keep Optuna from logging every trial; autokd shows its own progress."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-
-
-def _open(url: str, *, keeps_connection: bool) -> RDBStorage:
-    options: dict[str, Any] = {} if keeps_connection else {"poolclass": NullPool}
-    if url.startswith("sqlite"):
-        options["connect_args"] = {"timeout": 60}
-    return RDBStorage(url, engine_kwargs=options)
-
-
-@contextmanager
-def _translated(url: str) -> Iterator[None]:
-    try:
-        yield
-    except (SQLAlchemyError, optuna.exceptions.StorageInternalError, ImportError) as error:
-        first_line = str(error.__cause__ or error).strip().splitlines()[0]
-        raise RunError(f"storage {_without_password(url)} cannot be used: {first_line}") from error
-
-
-def _without_password(url: str) -> str:
-    scheme, separator, rest = url.partition("://")
-    account, at, place = rest.rpartition("@")
-    return f"{scheme}{separator}{account.partition(':')[0]}{at}{place}"

@@ -30,7 +30,7 @@ class RungResult:
         spread: Standard deviation over the family (n - 1); empty for a single student.
         seconds: Training and scoring of this rung's segment, seconds.
         goes_on: Whether the race let the trial train on; at the top rung always False.
-        verdict: The race's reason in words.
+        verdict: What the worker notes of the training, if anything, and the race's reason.
     """
 
     epochs: int

@@ -2,7 +2,8 @@
 
 Everything comes from the ledger and the run folder, so a run can be read while it grows, on
 another machine, and after years. Tables are pandas DataFrames with one row a slot; a column is
-named like the metric or parameter that it holds.
+named like the metric or parameter that it holds. Every call reads the ledger anew; what follows
+from the records is worked out again only if they have changed.
 """
 
 from collections.abc import Mapping
@@ -15,16 +16,13 @@ from autokd.errors import RunError
 from autokd.graphs import ArchGraph
 from autokd.parameters import Value
 from autokd.pareto import Axis
-from autokd.runs import analysis
+from autokd.runs.findings import Findings
 from autokd.runs.folder import RunFolder
-from autokd.runs.importance import importances
-from autokd.runs.ledger import Ledger
+from autokd.runs.reading import Reader, last_attempts
 from autokd.runs.record import Record
 from autokd.study import StudySpec
 
 __all__ = ["Run", "load_run"]
-
-_SIZE_METRICS = ("params", "macs", "peak_bytes", "latency_s")
 
 
 class Run:
@@ -47,7 +45,9 @@ class Run:
         self._files = RunFolder(folder)
         self.spec: StudySpec = self._files.read_spec()
         self.info: Mapping[str, Any] = self._files.read_info()
-        self._ledger = Ledger(self.info["storage"], self.info["study_name"])
+        self._reader = Reader(self.info["storage"], self.info["study_name"])
+        self._read: tuple[list[str], Mapping[str, Any]] = ([], {})
+        self._last = self._work_out()
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r})"
@@ -66,14 +66,27 @@ class Run:
     @property
     def first_metric(self) -> str:
         """The first objective that is measured on images: what "best" means."""
-        metrics = [objective.metric for objective in self.spec.objectives]
-        return next(metric for metric in metrics if metric not in _SIZE_METRICS)
+        return self._last.first_metric
 
     @property
     def size_metric(self) -> str:
         """The objective that says how large a student is; ``params`` when no objective does."""
-        metrics = [objective.metric for objective in self.spec.objectives]
-        return next((metric for metric in metrics if metric in _SIZE_METRICS), "params")
+        return self._last.size_metric
+
+    def findings(self) -> Findings:
+        """Read everything at once.
+
+        Returns:
+            The same tables, all of this moment.
+
+        Raises:
+            RunError: If the storage fails.
+        """
+        read = self._reader.read()
+        if read != self._read:
+            self._read = read
+            self._last = self._work_out()
+        return self._last
 
     def records(self) -> list[Record]:
         """Read the last attempt at every slot.
@@ -84,7 +97,7 @@ class Run:
         Raises:
             RunError: If the storage fails.
         """
-        return self._ledger.records()
+        return list(self.findings().records)
 
     def trials(self) -> pd.DataFrame:
         """Tabulate every slot.
@@ -98,7 +111,7 @@ class Run:
         Raises:
             RunError: If the storage fails.
         """
-        return analysis.trials_table(self.records())
+        return self.findings().trials()
 
     def front(self) -> pd.DataFrame:
         """Tabulate the Pareto front.
@@ -110,11 +123,7 @@ class Run:
         Raises:
             RunError: If the storage fails.
         """
-        table = analysis.front_table(self.trials(), self.axes, self.size_metric)
-        tests = self._ledger.noted("tests") or {}
-        test_top1 = [tests.get(str(slot), {}).get("top1", float("nan")) for slot in table["trial"]]
-        table.insert(list(table.columns).index("reason") + 1, "test_top1", test_top1)
-        return table.reset_index(drop=True)
+        return self.findings().front()
 
     def curves(self) -> pd.DataFrame:
         """Tabulate every rung of every slot.
@@ -125,7 +134,7 @@ class Run:
         Raises:
             RunError: If the storage fails.
         """
-        return analysis.curves_table(self.records())
+        return self.findings().curves()
 
     def hypervolume(self) -> pd.DataFrame:
         """Follow the hypervolume through the search.
@@ -138,7 +147,7 @@ class Run:
         Raises:
             RunError: If the storage fails.
         """
-        return analysis.hypervolume_table(self.trials(), self.axes)
+        return self.findings().hypervolume()
 
     def importance(self) -> dict[str, float]:
         """Say how much each searched parameter mattered for reaching the front.
@@ -149,7 +158,7 @@ class Run:
         Raises:
             RunError: If the storage fails.
         """
-        return importances(self._ledger.study())
+        return self.findings().importance()
 
     def rung_correlation(self) -> pd.DataFrame:
         """Say how well each rung's score ranked the students that finished.
@@ -161,7 +170,7 @@ class Run:
         Raises:
             RunError: If the storage fails.
         """
-        return analysis.rung_correlation(self.curves(), self.first_metric)
+        return self.findings().rung_correlation()
 
     def record(self, slot: int) -> Record:
         """Read one slot's record.
@@ -192,7 +201,7 @@ class Run:
         Raises:
             RunError: If there is no such slot.
         """
-        return self.record(slot).point
+        return dict(self.record(slot).point)
 
     def seed(self, slot: int) -> int:
         """Read one slot's seed.
@@ -247,6 +256,11 @@ class Run:
         """
         path = self._files.weights(slot)
         return path if path.is_file() else None
+
+    def _work_out(self) -> Findings:
+        texts, tests = self._read
+        records = last_attempts(texts)
+        return Findings(self.folder, spec=self.spec, info=self.info, records=records, tests=tests)
 
 
 def load_run(path: str | Path) -> Run:

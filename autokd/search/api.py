@@ -68,8 +68,8 @@ def search(
         n_trials: Slots, instead of the study's budget.
         seconds: Seconds of searching, instead of or beside the study's budget.
         run_dir: Run folder; ``runs/NAME`` by default.
-        workers: Worker processes; by default one a CPU core but at most 4, one on a GPU. 0 trains
-            in this process.
+        workers: Worker processes; by default one a CPU core but at most 4, on a GPU without MPS
+            one. 0 trains in this process.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
         storage: Any Optuna storage URL; an SQLite file in the run folder by default.
         data_dir: Folder that relative data and checkpoint paths are under; the current folder by

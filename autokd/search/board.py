@@ -1,17 +1,19 @@
 """The board: how every slot stands, kept in memory while a search runs.
 
 It answers what the loop asks all the time (who is running, what a rung has shown, who is on the
-front) without reading the ledger, which holds the same records durably.
+front) without reading the ledger, which holds the same records durably. Everything is kept up to
+date record by record: an answer costs the same after ten thousand trials as after ten.
 """
 
-from collections.abc import Iterable, Mapping
-from statistics import fmean
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from autokd.fidelity import Verdict, goes_on
+from autokd.fidelity import Rung, Verdict
 from autokd.pareto import hypervolume, is_front, minimised, reference_point
-from autokd.runs import Record
+from autokd.pareto.arrays import Floats
+from autokd.runs import Outcome, Record
 from autokd.search.progress import Snapshot
 from autokd.study import StudySpec
 
@@ -29,6 +31,13 @@ class Board:
         self._spec = spec
         self._reference = reference_point(spec.axes)
         self._records: dict[int, Record] = {}
+        self._running: dict[int, Record] = {}
+        self._outcomes: Counter[Outcome] = Counter()
+        self._rungs: dict[int, Rung] = {}
+        self._front: list[Record] = []
+        self._hypervolume = 0.0
+        self._last_slot = -1
+        self._span_s = 0.0
 
     def __len__(self) -> int:
         return len(self._records)
@@ -40,54 +49,51 @@ class Board:
         """Put a record in the place of the slot's earlier one.
 
         Args:
-            record: The record.
+            record: The record; a slot's rungs only grow, and its end is final.
         """
+        earlier = self._records.get(record.slot)
+        n_known = len(earlier.rungs) if earlier else 0
+        if earlier:
+            self._outcomes[earlier.outcome] -= 1
+        self._outcomes[record.outcome] += 1
         self._records[record.slot] = record
+        self._last_slot = max(self._last_slot, record.slot)
+        for result in record.rungs[n_known:]:
+            self._rung(result.epochs).add(self._minimised([result.metrics])[0])
+        if record.outcome == "running":
+            self._running[record.slot] = record
+            return
+        self._running.pop(record.slot, None)
+        self._span_s += (record.ended_s or 0.0) - record.began_s
+        if record.outcome == "complete":
+            self._join_front(record)
 
     @property
-    def slots(self) -> Iterable[int]:
-        """Slots that have a record."""
-        return self._records.keys()
+    def last_slot(self) -> int:
+        """The highest slot that has a record, -1 without any."""
+        return self._last_slot
 
     @property
     def running(self) -> list[Record]:
         """Records of the slots that run now."""
-        return [record for record in self._records.values() if record.outcome == "running"]
+        return list(self._running.values())
 
     @property
     def front(self) -> list[Record]:
         """Complete records that no other dominates, smallest first."""
-        complete = [r for r in self._records.values() if r.outcome == "complete"]
-        if not complete:
-            return []
-        mask = is_front(self._minimised(record.metrics for record in complete))
-        front = [record for record, on_front in zip(complete, mask, strict=True) if on_front]
-        return sorted(front, key=lambda record: record.cost["params"])
+        return list(self._front)
 
-    def race(self, slot: int, epochs: int, metrics: Mapping[str, float]) -> Verdict:
+    def race(self, epochs: int, metrics: Mapping[str, float]) -> Verdict:
         """Compare a trial with those that reached the same rung before it.
 
         Args:
-            slot: The trial's slot.
             epochs: The rung.
-            metrics: What it showed there.
+            metrics: What the trial showed there; its record is kept afterwards.
 
         Returns:
             Whether it goes on, and why.
         """
-        others = [
-            rung.metrics
-            for record in self._records.values()
-            if record.slot != slot
-            for rung in record.rungs
-            if rung.epochs == epochs
-        ]
-        return goes_on(
-            self._minimised([metrics])[0],
-            self._minimised(others),
-            reference=self._reference,
-            eta=self._spec.fidelity.eta,
-        )
+        return self._rung(epochs).judge(self._minimised([metrics])[0])
 
     def snapshot(self, elapsed_s: float) -> Snapshot:
         """Describe how the search stands.
@@ -98,24 +104,37 @@ class Board:
         Returns:
             What a listener is told.
         """
-        outcomes = [record.outcome for record in self._records.values()]
-        front, budget = self.front, self._spec.budget
-        values = self._minimised(record.metrics for record in front)
+        budget = self._spec.budget
         return Snapshot(
-            complete=outcomes.count("complete"),
-            stopped=outcomes.count("stopped"),
-            infeasible=outcomes.count("infeasible"),
-            failed=outcomes.count("failed"),
-            running={record.slot: self._doing(record) for record in self.running},
+            complete=self._outcomes["complete"],
+            stopped=self._outcomes["stopped"],
+            infeasible=self._outcomes["infeasible"],
+            failed=self._outcomes["failed"],
+            running={slot: self._doing(record) for slot, record in self._running.items()},
             total=budget.trials,
             seconds_limit=budget.seconds,
             elapsed_s=elapsed_s,
             remaining_s=self._remaining_s(elapsed_s),
-            hypervolume=hypervolume(values, self._reference),
-            front=[(record.slot, record.metrics) for record in front],
+            hypervolume=self._hypervolume,
+            front=[(record.slot, record.metrics) for record in self._front],
         )
 
-    def _minimised(self, metrics: Iterable[Mapping[str, float]]) -> np.ndarray:
+    def _rung(self, epochs: int) -> Rung:
+        if epochs not in self._rungs:
+            self._rungs[epochs] = Rung(self._reference, eta=self._spec.fidelity.eta)
+        return self._rungs[epochs]
+
+    def _join_front(self, record: Record) -> None:
+        """Add a complete record to the front if none there dominates it."""
+        rivals = [*self._front, record]
+        values = self._minimised([rival.metrics for rival in rivals])
+        mask = is_front(values)
+        if mask[-1]:
+            front = [rival for rival, stays in zip(rivals, mask, strict=True) if stays]
+            self._front = sorted(front, key=lambda member: member.cost["params"])
+            self._hypervolume = hypervolume(values[mask], self._reference)
+
+    def _minimised(self, metrics: Sequence[Mapping[str, float]]) -> Floats:
         axes = self._spec.axes
         rows = [[each[axis.metric] for axis in axes] for each in metrics]
         return minimised(np.array(rows, dtype=float).reshape(-1, len(axes)), axes)
@@ -130,8 +149,8 @@ class Board:
         budget, estimates = self._spec.budget, []
         if budget.seconds is not None:
             estimates.append(budget.seconds - elapsed_s)
-        spans = [r.ended_s - r.began_s for r in self._records.values() if r.ended_s is not None]
-        if budget.trials is not None and spans:
-            left = budget.trials - len(spans)
-            estimates.append(left * fmean(spans) / max(1, len(self.running)))
+        n_ended = len(self._records) - len(self._running)
+        if budget.trials is not None and n_ended:
+            left = budget.trials - n_ended
+            estimates.append(left * self._span_s / n_ended / max(1, len(self._running)))
         return max(0.0, min(estimates)) if estimates else None

@@ -13,23 +13,31 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from autokd.data import Dataset, Split, load_dataset
-from autokd.distill import LOSSES, Progress, TrainingSource, climb, resolve_device
+from autokd.data import Dataset, Split, check_views, load_dataset
+from autokd.distill import LOSSES, Progress, TrainingSource, climb, predict, resolve_device
+from autokd.distill.placement import place
+from autokd.distill.threads import preparing_threads
 from autokd.errors import InfeasibleError
 from autokd.graphs import ArchGraph, Cost, cost
+from autokd.methods import METHODS
 from autokd.search.family import check_constraints, draw_family, family_cost, slot_seed
 from autokd.search.proposer import Proposer
 from autokd.search.workers import default_workers
 from autokd.students import build
 from autokd.study import SamplerSpec, StudySpec
 from autokd.teachers import new_teacher
+from autokd.teachers.zoo import ZOO
 
 __all__ = ["Estimate", "check_study"]
 
 _N_POINTS = 24
 _N_STEPS = 4
+_N_ASKED = 128
+"""Images that the teacher is timed on."""
+_N_TIMES = 3
+"""Times it is asked; the first warms up, and the fastest of the others counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +48,19 @@ class Estimate:
         n_train: Training images.
         n_validation: Validation images.
         n_test: Test images.
+        images_bytes: Size of all images.
+        is_mapped: Whether they are read from the cache on disk as they are needed.
         costs: Of the students that were drawn, smallest first.
         n_infeasible: Points drawn whose students are refused.
         step_s: Seconds a training step of the smallest, the middle and the largest student.
         trial_s: Seconds of a trial that reaches the top rung, for the same three.
         study_s: Seconds of the whole search; None when no number of trials limits it.
         teacher_s: Seconds to train the teacher; None when the study does not train one.
+        table_parts: Views or augmentations that the teacher is asked about; 0 where no method
+            reads its answers.
         table_bytes: Size of the table of teacher outputs.
+        table_s: Seconds to fill the table; None where the teacher cannot be timed without its
+            weights.
         peak_memory_bytes: Memory of this process after training the largest student.
         n_workers: Workers that the study would use here.
     """
@@ -54,13 +68,17 @@ class Estimate:
     n_train: int
     n_validation: int
     n_test: int
+    images_bytes: int
+    is_mapped: bool
     costs: tuple[Cost, ...]
     n_infeasible: int
     step_s: tuple[float, float, float]
     trial_s: tuple[float, float, float]
     study_s: float | None
     teacher_s: float | None
+    table_parts: int
     table_bytes: int
+    table_s: float | None
     peak_memory_bytes: int
     n_workers: int
 
@@ -75,7 +93,8 @@ class Estimate:
         lines = [
             (
                 f"images      {self.n_train:,} train, {self.n_validation:,} validation, "
-                f"{self.n_test:,} test"
+                f"{self.n_test:,} test; {self.images_bytes / 2**20:,.1f} MiB "
+                f"{'mapped from the cache on disk' if self.is_mapped else 'in memory'}"
             ),
             (
                 f"students    {small.params:,} to {large.params:,} params, {small.macs:,} to "
@@ -87,7 +106,7 @@ class Estimate:
                 f"memory      about {self.peak_memory_bytes / 2**20:,.0f} MiB a process, "
                 f"{self.n_workers} workers"
             ),
-            f"table       {self.table_bytes / 2**20:,.1f} MiB of teacher outputs",
+            self._table_line(),
         ]
         if self.teacher_s is not None:
             lines.append(
@@ -96,6 +115,15 @@ class Estimate:
         if self.study_s is not None:
             lines.append(f"search      about {_clock(self.study_s)}")
         return lines
+
+    def _table_line(self) -> str:
+        if not self.table_parts:
+            return "table       none: no method reads the teacher's outputs"
+        filled = "" if self.table_s is None else f", about {_clock(self.table_s)} to fill"
+        return (
+            f"table       {self.table_bytes / 2**20:,.1f} MiB of teacher outputs "
+            f"({self.table_parts:,} passes over the training images{filled}), unless it is cached"
+        )
 
 
 def check_study(
@@ -117,34 +145,40 @@ def check_study(
         The estimate.
 
     Raises:
-        DataError: If the data cannot be used.
+        DataError: If the data cannot be used, or not in the study's views.
         InfeasibleError: If no drawn student is feasible.
     """
     where = resolve_device(device)
-    dataset = load_dataset(spec.data, data_dir=data_dir).to(where)
+    dataset = place(load_dataset(spec.data, data_dir=data_dir), where)
+    check_views(spec.views, size=dataset.shape.size)
     students, n_infeasible = _draw(spec, dataset)
     chosen = [students[0], students[len(students) // 2], students[-1]]
     steps = []
     for done, (_, graph) in enumerate(chosen):
         if progress:
             progress("steps", done, len(chosen))
-        steps.append(_step_s(spec, dataset, _student(graph, dataset).to(where)))
+        steps.append(_step_s(spec, dataset, _student(graph, dataset).to(where), where))
     if progress:
         progress("steps", len(chosen), len(chosen))
     per_epoch = -(-len(dataset.train) // spec.training.batch_size)
     to_top = per_epoch * spec.fidelity.max_epochs * spec.family_size
     n_workers = default_workers(where.type)
+    n_parts = _table_parts(spec)
     return Estimate(
         n_train=len(dataset.train),
         n_validation=len(dataset.validation),
         n_test=len(dataset.test),
+        images_bytes=dataset.n_bytes,
+        is_mapped=dataset.is_mapped,
         costs=tuple(known for known, _ in students),
         n_infeasible=n_infeasible,
         step_s=(steps[0], steps[1], steps[2]),
         trial_s=(steps[0] * to_top, steps[1] * to_top, steps[2] * to_top),
         study_s=_study_s(spec, steps[1] * per_epoch * spec.family_size / n_workers),
         teacher_s=_teacher_s(spec, dataset, per_epoch, where),
-        table_bytes=2 * spec.fidelity.max_epochs * len(dataset.train) * dataset.shape.num_classes,
+        table_parts=n_parts,
+        table_bytes=2 * n_parts * len(dataset.train) * dataset.shape.num_classes,
+        table_s=_table_s(spec, dataset, n_parts * len(dataset.train), where),
         peak_memory_bytes=_peak_memory_bytes(),
         n_workers=n_workers,
     )
@@ -172,14 +206,14 @@ def _student(graph: ArchGraph, dataset: Dataset) -> nn.Module:
     return build(graph, dataset.shape, mean=dataset.mean, std=dataset.std, seed=0)
 
 
-def _step_s(spec: StudySpec, dataset: Dataset, network: nn.Module) -> float:
+def _step_s(spec: StudySpec, dataset: Dataset, network: nn.Module, where: torch.device) -> float:
     """Time a few training steps; the first epoch warms up."""
     n_images = min(len(dataset.train), _N_STEPS * spec.training.batch_size)
     few = Split(dataset.train.images[:n_images], dataset.train.labels[:n_images])
     outputs = torch.zeros(3, n_images, dataset.shape.num_classes, dtype=torch.float16)
     climbing = climb(
         network,
-        TrainingSource(few, spec.views, outputs),
+        TrainingSource(few, spec.views, outputs, trained_on=where),
         loss=lambda *logits_and_labels: LOSSES["kd"](
             *logits_and_labels, temperature=4.0, soft_weight=0.5
         ),
@@ -212,7 +246,33 @@ def _teacher_s(
     if spec.teacher.source != "zoo":
         return None
     teacher = new_teacher(spec.teacher, dataset.shape, mean=dataset.mean, std=dataset.std)
-    return _step_s(spec, dataset, teacher.to(where)) * per_epoch * spec.teacher.epochs
+    return _step_s(spec, dataset, teacher.to(where), where) * per_epoch * spec.teacher.epochs
+
+
+def _table_parts(spec: StudySpec) -> int:
+    if not any(METHODS[name].needs_teacher for name in spec.search_space.methods):
+        return 0
+    is_tape = spec.table_kind == "tape"
+    return spec.fidelity.max_epochs if is_tape else spec.views.n_augmentations
+
+
+def _table_s(
+    spec: StudySpec, dataset: Dataset, n_images: int, where: torch.device
+) -> float | None:
+    """Time the teacher's network, untrained, on some images."""
+    if spec.teacher.model not in ZOO:
+        return None
+    teacher = new_teacher(spec.teacher, dataset.shape, mean=dataset.mean, std=dataset.std)
+    teacher, images = teacher.to(where), dataset.train.images[:_N_ASKED]
+    with preparing_threads(dataset.shape.size):
+        seconds = [_seconds_to_answer(teacher, images) for _ in range(_N_TIMES)]
+    return min(seconds[1:]) * n_images / len(images)
+
+
+def _seconds_to_answer(teacher: nn.Module, images: Tensor) -> float:
+    began = time.perf_counter()
+    predict(teacher, images).sum().item()  # a GPU is waited for
+    return time.perf_counter() - began
 
 
 def _peak_memory_bytes() -> int:

@@ -86,6 +86,7 @@ class Loop:
                 self._board.keep(record)
                 violation = sum(trial.constraints.values()) if trial.constraints else None
                 self._proposer.learn(record, violation=violation)
+        self._folder.keep_weights([member.slot for member in self._board.front])
 
     def run(self) -> None:
         """Search until the budget is spent.
@@ -117,7 +118,8 @@ class Loop:
         """
         record = self._board[slot]
         metrics = {**result.metrics, **record.cost}
-        trains_on, verdict = self._race(slot, result.epochs, metrics)
+        trains_on, reason = self._race(result.epochs, metrics)
+        verdict = "; ".join(filter(None, [result.verdict, reason]))
         kept = replace(result, metrics=metrics, goes_on=trains_on, verdict=verdict)
         longer = record.with_rung(kept)
         self._ledger.update(longer)
@@ -132,12 +134,12 @@ class Loop:
         """
         record = self._board[slot]
         if record.epochs == self._spec.fidelity.max_epochs:
+            before = {member.slot for member in self._board.front}
             closed = record.ended("complete", at_s=self.elapsed_s)
             values = [closed.metrics[objective.metric] for objective in self._spec.objectives]
             self._close(closed, values=values)
-            # A worker writes weights before its last message is read: who runs may have some too.
-            kept = [*self._board.front, *self._board.running]
-            self._folder.keep_weights([record.slot for record in kept])
+            after = {member.slot for member in self._board.front}
+            self._folder.drop_weights((before | {slot}) - after)
         else:
             reason = record.rungs[-1].verdict
             self._close(record.ended("stopped", at_s=self.elapsed_s, reason=reason))
@@ -151,6 +153,7 @@ class Loop:
         """
         reason = f"{type(error).__name__}: {error}"
         self._listener.told(f"trial {slot} failed: {reason}")
+        self._folder.drop_weights([slot])
         self._close(self._board[slot].ended("failed", at_s=self.elapsed_s, reason=reason))
 
     def _may_begin(self) -> bool:
@@ -177,8 +180,8 @@ class Loop:
             self._begin(record, proposal, graphs, costs)
 
     def _next_slot(self) -> int:
-        taken = {*self._board.slots, *(record.slot for record, _ in self._retries)}
-        return max(taken, default=-1) + 1
+        last_retry = max((record.slot for record, _ in self._retries), default=-1)
+        return max(self._board.last_slot, last_retry) + 1
 
     def _costs(self, graphs: Sequence[ArchGraph]) -> dict[str, float]:
         costs = family_cost(graphs, self._shape)
@@ -220,10 +223,10 @@ class Loop:
         weights = self._folder.weights(begun.slot)
         self._crew.submit(Task(begun.slot, begun.point, begun.seed, weights))
 
-    def _race(self, slot: int, epochs: int, metrics: Mapping[str, float]) -> tuple[bool, str]:
+    def _race(self, epochs: int, metrics: Mapping[str, float]) -> tuple[bool, str]:
         if epochs == self._spec.fidelity.max_epochs:
             return False, "reached the top rung"
-        verdict = self._board.race(slot, epochs, metrics)
+        verdict = self._board.race(epochs, metrics)
         return verdict.goes_on, verdict.reason
 
     def _close(self, record: Record, *, values: Sequence[float] | None = None) -> None:

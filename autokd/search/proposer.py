@@ -19,6 +19,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 from autokd.parameters import Value
 from autokd.pareto import minimised
 from autokd.runs import Record
+from autokd.search.memory import remembered
 from autokd.search.samplers import make_sampler
 from autokd.seeds import derive_seed
 from autokd.space import (
@@ -33,6 +34,9 @@ from autokd.space import (
 from autokd.study import StudySpec
 
 __all__ = ["Proposal", "Proposer"]
+
+_MODELS = ("tpe", "gp")
+"""Samplers that fit a model to what they see; NSGA-II looks up its generations by number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,7 @@ class Proposer:
         """
         seed = derive_seed(self._spec.seed, "sampler", slot)
         sampler = make_sampler(self._spec.sampler, seed=seed)
+        self._forget()
         self._recall_parents(sampler)
         self._copy.sampler = sampler
         trial = self._copy.ask()
@@ -101,6 +106,7 @@ class Proposer:
             dict(trial.distributions),
             {key: note for key, note in trial.system_attrs.items() if not _is_constraint(key)},
         )
+        self._forget()
         self._numbers[record.slot] = len(self._copy.get_trials(deepcopy=False))
         self._copy.add_trial(
             create_trial(
@@ -119,7 +125,7 @@ class Proposer:
             record: The slot's closed record.
             violation: For an infeasible slot: how far the bound is exceeded, > 0.
         """
-        number = self._numbers[record.slot]
+        number = self._numbers.pop(record.slot)
         match record.outcome:
             case "complete":
                 self._copy.tell(number, self._values(record.metrics))
@@ -130,6 +136,24 @@ class Proposer:
                 self._copy.tell(number, state=TrialState.PRUNED)
             case _:
                 self._copy.tell(number, state=TrialState.FAIL)
+
+    def _forget(self) -> None:
+        """Copy afresh what a model needs once it sees half as much again as it should.
+
+        It happens when a slot is drawn or restored, so a restored copy forgets what one that was
+        never interrupted has forgotten.
+        """
+        limit = self._spec.sampler.memory
+        trials = self._copy.get_trials(deepcopy=False)
+        if self._spec.sampler.name not in _MODELS or len(trials) < 1.5 * limit:
+            return
+        kept = remembered([trial for trial in trials if trial.state.is_finished()], limit)
+        running = [trial for trial in trials if not trial.state.is_finished()]
+        fresh = optuna.create_study(directions=self._copy.directions)
+        fresh.add_trials([*kept, *running])
+        moved = {trial.number: len(kept) + i for i, trial in enumerate(running)}
+        self._numbers = {slot: moved[number] for slot, number in self._numbers.items()}
+        self._copy = fresh
 
     def _running(self, number: int) -> Trial:
         return Trial(self._copy, self._trial(number)._trial_id)

@@ -23,12 +23,16 @@ from autokd.data import Dataset
 from autokd.distill import PreparedStudy
 from autokd.errors import ChangedDefinitionError
 from autokd.runs import RunFolder
-from autokd.study import StudySpec
+from autokd.study import COST_OPTIONS, StudySpec
 
 __all__ = ["check_unchanged", "describe_run", "now"]
 
 _PACKAGES = ("networkx", "numpy", "optuna", "torch", "torchvision")
-_FREE = {"title", "budget"}
+_FREE: dict[str, bool | set[str]] = {
+    "title": True,
+    "budget": True,
+    "training": set(COST_OPTIONS),
+}
 """Parts of a study that may change between sessions."""
 
 
@@ -55,6 +59,7 @@ def describe_run(
         "data": _data(prepared.dataset),
         "data_dir": str(Path(data_dir).resolve()) if data_dir else None,
         "device": str(prepared.device),
+        "precision": prepared.precision,
         "hardware": _hardware(prepared.device),
         "versions": {
             "autokd": autokd.__version__,
@@ -90,6 +95,10 @@ def check_unchanged(
         changes.append("the images or labels")
     if prepared is not None and info["teacher"]["digest"] != prepared.facts.digest:
         changes.append("the teacher's weights")
+    # Runs that were begun before precision was recorded have none.
+    if prepared is not None and info.get("precision", prepared.precision) != prepared.precision:
+        found, where = prepared.precision, prepared.device
+        changes.append(f"precision: {info['precision']} -> {found} on {where}")
     if changes:
         raise ChangedDefinitionError(
             f"{folder.path} was begun with another study; changed: {'; '.join(changes)}. "
@@ -118,6 +127,8 @@ def _data(dataset: Dataset) -> dict[str, Any]:
         "mean": dataset.mean,
         "std": dataset.std,
         "digest": dataset.digest,
+        "images_bytes": dataset.n_bytes,
+        "images_from": "disk" if dataset.is_mapped else "memory",
         "n_train": len(dataset.train),
         "n_validation": len(dataset.validation),
         "n_test": len(dataset.test),

@@ -2,10 +2,16 @@
 
 A plain function of prepared study, point and seed: no global state, and no knowledge of where it
 runs or who answers at a rung.
+
+A trial that runs out of memory before anything was reported is begun once more, with what
+convolutions read dropped and worked out again in the backward pass. Its results are the same.
 """
 
+import logging
 import time
 from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, stdev
 
@@ -13,9 +19,11 @@ from autokd.distill import (
     PreparedStudy,
     climb,
     make_loss,
+    memory_errors,
     predict,
     score,
 )
+from autokd.errors import OutOfMemory
 from autokd.parameters import Point
 from autokd.runs import RungResult
 from autokd.search.family import draw_family
@@ -23,6 +31,8 @@ from autokd.seeds import derive_seed
 from autokd.students import Student, build, save_weights
 
 __all__ = ["run_trial"]
+
+_LOG = logging.getLogger(__name__)
 
 
 def run_trial(
@@ -49,39 +59,77 @@ def run_trial(
     Raises:
         TrialError: If the trial is lost: infeasible, diverged, out of memory.
     """
+    has_reported = False
+
+    def first_report(result: RungResult) -> bool:
+        nonlocal has_reported
+        has_reported = True
+        return report(result)
+
+    try:
+        return _attempt(study, point, seed=seed, report=first_report, weights=weights)
+    except OutOfMemory as error:
+        if has_reported or study.spec.training.recompute:
+            raise
+        reason = str(error)
+    # Out here, where the error no longer holds on to what the first attempt allocated.
+    _LOG.warning("%s; the trial of seed %d is begun once more with recomputation", reason, seed)
+
+    def noted_report(result: RungResult) -> bool:
+        return report(replace(result, verdict="trained with recomputation"))
+
+    frugal = _recomputing(study)
+    return _attempt(frugal, point, seed=seed, report=noted_report, weights=weights)
+
+
+def _recomputing(study: PreparedStudy) -> PreparedStudy:
+    training = study.spec.training.model_copy(update={"recompute": True})
+    return replace(study, spec=study.spec.model_copy(update={"training": training}))
+
+
+def _attempt(
+    study: PreparedStudy,
+    point: Point,
+    *,
+    seed: int,
+    report: Callable[[RungResult], bool],
+    weights: Path | None,
+) -> dict[str, float]:
     rungs = study.spec.fidelity.ladder.rungs
-    students = _students(study, point, seed=seed)
-    climbs = [
-        _climb(study, student, point, seed=derive_seed(seed, "training", member))
-        for member, student in enumerate(students)
-    ]
     metrics: dict[str, float] = {}
-    for rung in rungs:
-        began = time.perf_counter()
-        scores = []
-        for student, climbing in zip(students, climbs, strict=True):
-            next(climbing)
-            scores.append(_validate(study, student))
-        metrics, spread = _mean(scores), _spread(scores)
-        if rung == rungs[-1] and weights is not None:
-            save_weights(students[0], weights)
-        seconds = time.perf_counter() - began
-        if not report(RungResult(rung, metrics, spread, seconds)):
-            break
-    for climbing in climbs:
-        climbing.close()
+    with ExitStack() as stack:
+        students = _students(study, point, seed=seed)
+        climbs = [
+            stack.enter_context(
+                closing(_climb(study, student, point, seed=derive_seed(seed, "training", member)))
+            )
+            for member, student in enumerate(students)
+        ]
+        for rung in rungs:
+            began = time.perf_counter()
+            scores = []
+            for student, climbing in zip(students, climbs, strict=True):
+                next(climbing)
+                scores.append(_validate(study, student))
+            metrics, spread = _mean(scores), _spread(scores)
+            if rung == rungs[-1] and weights is not None:
+                save_weights(students[0], weights)
+            seconds = time.perf_counter() - began
+            if not report(RungResult(rung, metrics, spread, seconds)):
+                break
     return metrics
 
 
 def _students(study: PreparedStudy, point: Point, *, seed: int) -> list[Student]:
     graphs = draw_family(study.spec, point, seed=seed, shape=study.shape)
     mean, std = study.dataset.mean, study.dataset.std
-    return [
-        build(
-            graph, study.shape, mean=mean, std=std, seed=derive_seed(seed, "weights", member)
-        ).to(study.device)
-        for member, graph in enumerate(graphs)
-    ]
+    with memory_errors():
+        return [
+            build(
+                graph, study.shape, mean=mean, std=std, seed=derive_seed(seed, "weights", member)
+            ).to(study.device)
+            for member, graph in enumerate(graphs)
+        ]
 
 
 def _climb(
@@ -100,7 +148,8 @@ def _climb(
 
 def _validate(study: PreparedStudy, student: Student) -> dict[str, float]:
     validation = study.dataset.validation
-    logits = predict(student, validation.images)
+    with memory_errors():
+        logits = predict(student, validation.images)
     return score(logits, validation.labels, study.outputs.validation)
 
 

@@ -12,8 +12,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
@@ -21,9 +21,11 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import torch
 
 from autokd.distill import PreparedStudy, save_for_workers
 from autokd.errors import RunError, WorkerDied
+from autokd.search import mps
 from autokd.search.crew import Crew, Handler, InlineCrew, Task
 
 __all__ = ["WorkerCrew", "default_workers", "make_crew"]
@@ -40,11 +42,20 @@ class WorkerCrew:
         n_workers: Processes, >= 1.
         device: Device of every worker, ``cpu`` or ``cuda:0``.
         threads: CPU threads of each worker, >= 1.
+        variables: Environment variables that workers have beside those of this process.
     """
 
-    def __init__(self, folder: Path, *, n_workers: int, device: str, threads: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        n_workers: int,
+        device: str,
+        threads: int,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
         self._arguments = (str(folder), device, str(threads))
-        self._threads = threads
+        self._variables = {**(variables or {}), "OMP_NUM_THREADS": str(threads)}
         self._workers = [self._start() for _ in range(n_workers)]
 
     @property
@@ -109,7 +120,7 @@ class WorkerCrew:
             stdin=subprocess.DEVNULL,
             env={
                 **os.environ,
-                "OMP_NUM_THREADS": str(self._threads),
+                **self._variables,
                 "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path),
             },
         )
@@ -136,9 +147,14 @@ def default_workers(device_type: str) -> int:
         device_type: ``cpu`` or ``cuda``.
 
     Returns:
-        On a CPU one a core, at most four: a worker trains fastest on one thread. On a GPU one.
+        On a CPU one a core, at most four: a worker trains fastest on one thread. The same on a
+        GPU with MPS: a small student's kernels leave most of a GPU idle, each worker keeps one
+        core busy launching them, and a worker's context takes half a gigabyte. On a GPU without
+        MPS one: processes would take turns. The numbers for GPUs are reasoned, not measured.
     """
-    return 1 if device_type == "cuda" else min(os.cpu_count() or 1, _MOST_WORKERS)
+    if device_type == "cuda" and not mps.is_offered():
+        return 1
+    return min(os.cpu_count() or 1, _MOST_WORKERS)
 
 
 @contextmanager
@@ -147,7 +163,8 @@ def make_crew(prepared: PreparedStudy, *, workers: int | None) -> Iterator[Crew]
 
     Args:
         prepared: The prepared study.
-        workers: Worker processes, >= 0; 0 trains in this process, None chooses.
+        workers: Worker processes, >= 0; 0 trains in this process, None chooses. Several on one
+            GPU share it through MPS where they can; each has images and table there once.
 
     Yields:
         The crew.
@@ -156,16 +173,29 @@ def make_crew(prepared: PreparedStudy, *, workers: int | None) -> Iterator[Crew]
     if n_workers == 0:
         yield InlineCrew(prepared)
         return
-    with tempfile.TemporaryDirectory(prefix="autokd-") as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="autokd-") as folder,
+        _sharing(prepared.device, n_workers) as variables,
+    ):
         save_for_workers(prepared, Path(folder))
         threads = max(1, (os.cpu_count() or 1) // n_workers)
         crew = WorkerCrew(
-            Path(folder), n_workers=n_workers, device=str(prepared.device), threads=threads
+            Path(folder),
+            n_workers=n_workers,
+            device=str(prepared.device),
+            threads=threads,
+            variables=variables,
         )
         try:
             yield crew
         finally:
             crew.close()
+
+
+def _sharing(device: torch.device, n_workers: int) -> AbstractContextManager[Mapping[str, str]]:
+    if device.type == "cuda" and n_workers > 1:
+        return mps.served(device)
+    return nullcontext({})
 
 
 @dataclass(slots=True, eq=False)

@@ -15,7 +15,8 @@ from torch.nn import functional
 
 from autokd.errors import ShapeError
 from autokd.graphs.ir import ArchGraph, InputShape, Node
-from autokd.students.ops import ConvNode, Head, IdentityNode, Projection, Stem
+from autokd.students.merge import Projection
+from autokd.students.ops import ConvNode, Head, IdentityNode, Stem
 
 __all__ = ["Student", "build"]
 

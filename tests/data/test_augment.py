@@ -1,14 +1,35 @@
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from autokd.data.augment import hash_counters, to_unit, view_images, view_order
+from autokd.data.augment import (
+    GREY,
+    augmented_images,
+    check_views,
+    to_unit,
+    view_images,
+    view_labels,
+    view_order,
+)
+from autokd.data.draws import draw_augmentations
 from autokd.errors import DataError
-from autokd.study import ViewsSpec
+from autokd.views import ViewsSpec
 
 _CROP_FLIP = ViewsSpec(seed=3, crop_padding=2, flip=True)
+_MIXES = [
+    _CROP_FLIP.model_copy(update=change)
+    for change in (
+        {"cutout": 3},
+        {"mix": "mixup"},
+        {"mix": "cutmix"},
+        {"mix": "mixup", "cutout": 3},
+        {"mix": "cutmix", "cutout": 3},
+    )
+]
 
 
 def _images(n: int, channels: int = 1, size: int = 8) -> Tensor:
@@ -47,31 +68,6 @@ def _reference(image: Tensor, *, down: int, across: int, flip: bool, padding: in
     )[0].to(torch.uint8)
     crop = padded[:, down : down + size, across : across + size]
     return crop.flip(2) if flip else crop
-
-
-@pytest.mark.parametrize(
-    ("key", "expected"),
-    [
-        (0, [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F]),
-        (1234567, [6457827717110365317, 3203168211198807973, 9817491932198370423]),
-    ],
-)
-def test_hash_gives_the_published_splitmix64_sequence(key: int, expected: list[int]) -> None:
-    bits = hash_counters(torch.arange(3), key=key)
-    assert [value % 2**64 for value in bits.tolist()] == expected
-
-
-def test_hash_equals_a_slow_computation_with_whole_numbers() -> None:
-    def mix(counter: int, key: int) -> int:
-        word = (key + (counter + 1) * 0x9E3779B97F4A7C15) % 2**64
-        word = (word ^ word >> 30) * 0xBF58476D1CE4E5B9 % 2**64
-        word = (word ^ word >> 27) * 0x94D049BB133111EB % 2**64
-        return word ^ word >> 31
-
-    counters = torch.tensor([0, 1, 59999, 2**40])
-    bits = hash_counters(counters, key=2**62 - 5)
-    expected = [mix(counter, 2**62 - 5) for counter in counters.tolist()]
-    assert [value % 2**64 for value in bits.tolist()] == expected
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -128,16 +124,23 @@ def test_without_padding_and_flip_a_view_is_the_images_themselves() -> None:
     cuts=st.lists(st.integers(0, 40), max_size=5),
     view=st.integers(0, 1000),
     shuffle=st.integers(0, 10),
+    spec=st.sampled_from([_CROP_FLIP, *_MIXES]),
 )
 def test_a_view_does_not_depend_on_how_batches_are_cut_or_ordered(
-    cuts: list[int], view: int, shuffle: int
+    cuts: list[int], view: int, shuffle: int, spec: ViewsSpec
 ) -> None:
-    images = _images(40, 3)
-    whole = view_images(images, torch.arange(40), view=view, spec=_CROP_FLIP)
+    images, labels = _images(40, 3), torch.arange(40) % 5
+    everything = torch.arange(40)
+    whole = view_images(images, everything, view=view, spec=spec)
+    given = view_labels(labels, everything, view=view, spec=spec, size=8, num_classes=5)
     order = view_order(40, view=view, seed=shuffle)
     parts = torch.tensor_split(order, sorted(cuts))
-    shown = torch.cat([view_images(images, part, view=view, spec=_CROP_FLIP) for part in parts])
-    assert torch.equal(shown, whole[order])
+    shown = [view_images(images, part, view=view, spec=spec) for part in parts]
+    named = [
+        view_labels(labels, part, view=view, spec=spec, size=8, num_classes=5) for part in parts
+    ]
+    assert torch.equal(torch.cat(shown), whole[order])
+    assert torch.equal(torch.cat(named), given[order])
 
 
 def test_large_batches_are_gathered_in_pieces_with_the_same_result(
@@ -249,6 +252,120 @@ def test_negative_views_are_refused() -> None:
         view_images(_images(2), torch.arange(2), view=-2, spec=ViewsSpec())
 
 
+# Cutout and mixing.
+
+
+def test_cutout_hides_a_grey_square_of_its_side_and_nothing_else() -> None:
+    images = torch.zeros(400, 2, 12, 12, dtype=torch.uint8)
+    spec = ViewsSpec(cutout=5)
+    is_hidden = view_images(images, torch.arange(400), view=0, spec=spec) == GREY
+    assert torch.equal(is_hidden[:, 0], is_hidden[:, 1])
+    rows, columns = is_hidden[:, 0].any(2).sum(1), is_hidden[:, 0].any(1).sum(1)
+    assert torch.equal(is_hidden[:, 0].sum((1, 2)), rows * columns)  # it is a rectangle
+    assert int(rows.max()) == int(columns.max()) == 5
+    # The middle at an edge: two of five are outside.
+    assert int(rows.min()) == int(columns.min()) == 3
+    inner = ((rows == 5) & (columns == 5)).float().mean()
+    assert float(inner) == pytest.approx((8 / 12) ** 2, abs=0.1)  # four standard deviations
+
+
+def test_cutout_leaves_other_pixels_as_the_view_without_it_has_them() -> None:
+    images, indices = _images(50, 3), torch.arange(50)
+    plain = view_images(images, indices, view=1, spec=_CROP_FLIP)
+    cut = view_images(images, indices, view=1, spec=_MIXES[0])
+    assert ((cut == plain) | (cut == GREY)).all()
+    assert (cut != plain).any()
+
+
+def test_mixing_two_flat_images_gives_their_labels_as_brightness() -> None:
+    # Class 0 is black and class 1 is white, so a mixed image's mean is its share of class 1.
+    labels = torch.arange(300) % 2
+    images = (labels * 255).to(torch.uint8)[:, None, None, None].expand(300, 1, 16, 16)
+    indices = torch.arange(300)
+    for spec, tolerance in ((_MIXES[1], 0.5 / 255), (_MIXES[2], 1e-6)):
+        shown = view_images(images, indices, view=0, spec=spec)
+        given = view_labels(labels, indices, view=0, spec=spec, size=16, num_classes=2)
+        brightness = shown.float().mean((1, 2, 3)) / 255
+        assert torch.allclose(brightness, given[:, 1], atol=tolerance + 1e-6, rtol=0)
+
+
+def test_a_blend_is_the_nearest_whole_number_halves_rounded_up() -> None:
+    images, labels, indices = _images(60, 3), torch.arange(60), torch.arange(60)
+    spec = ViewsSpec(mix="mixup")
+    shown = view_images(images, indices, view=2, spec=spec)
+    shares = view_labels(labels, indices, view=2, spec=spec, size=8, num_classes=60).double()
+    exact = (shares @ images.double().flatten(1)).view_as(shown)
+    assert torch.equal(shown, (exact + 0.5).floor().to(torch.uint8))
+
+
+def test_cutmix_pastes_the_partners_pixels_of_the_same_view() -> None:
+    images, labels, indices = _images(40, 3), torch.arange(40), torch.arange(40)
+    plain = view_images(images, indices, view=3, spec=_CROP_FLIP)
+    shown = view_images(images, indices, view=3, spec=_MIXES[2])
+    shares = view_labels(labels, indices, view=3, spec=_MIXES[2], size=8, num_classes=40)
+    for index in range(40):
+        others = shares[index].clone()
+        others[index] = 0
+        partner = int(others.argmax())
+        is_pasted = (shown[index] != plain[index]).any(0)
+        assert int(is_pasted.sum()) == round(float(others.sum()) * 64)  # random pixels differ
+        assert torch.equal(shown[index][:, is_pasted], plain[partner][:, is_pasted])
+
+
+@given(
+    view=st.integers(0, 1000),
+    n=st.integers(1, 50),
+    spec=st.sampled_from([spec for spec in _MIXES if spec.mix != "none"]),
+)
+def test_labels_of_mixed_views_are_probabilities_of_at_most_two_classes(
+    view: int, n: int, spec: ViewsSpec
+) -> None:
+    labels = torch.arange(n) % 7
+    given_ = view_labels(labels, torch.arange(n), view=view, spec=spec, size=8, num_classes=7)
+    assert given_.shape == (n, 7)
+    assert given_.dtype == torch.float32
+    assert (given_ >= 0).all()
+    assert torch.allclose(given_.sum(1), torch.ones(n), atol=2e-7, rtol=0)  # two roundings
+    assert ((given_ > 0).sum(1) <= 2).all()
+
+
+@pytest.mark.parametrize("spec", [ViewsSpec(cutout=3), _CROP_FLIP])
+def test_labels_of_views_that_are_not_mixed_stay_class_indices(spec: ViewsSpec) -> None:
+    labels = torch.tensor([3, 1, 2])
+    given_ = view_labels(labels, torch.tensor([2, 0]), view=0, spec=spec, size=8, num_classes=4)
+    assert given_.tolist() == [2, 3]
+    assert given_.dtype == torch.int64
+
+
+def test_an_image_without_another_is_mixed_with_itself() -> None:
+    images = _images(1)
+    for spec in (ViewsSpec(mix="mixup"), ViewsSpec(mix="cutmix")):
+        assert torch.equal(view_images(images, torch.tensor([0]), view=0, spec=spec), images)
+
+
+def test_each_image_of_a_view_shows_its_augmentation() -> None:
+    images, indices = _images(60, 3), torch.arange(60)
+    shown = view_images(images, indices, view=4, spec=_CROP_FLIP)
+    numbers = draw_augmentations(indices, view=4, spec=_CROP_FLIP)
+    for number in range(_CROP_FLIP.n_augmentations):
+        whole = augmented_images(images, indices, number=number, spec=_CROP_FLIP)
+        assert torch.equal(shown[numbers == number], whole[numbers == number])
+
+
+def test_the_augmentations_are_all_crops_and_flips() -> None:
+    shown = [
+        augmented_images(_coordinates(1, 8), torch.tensor([0]), number=number, spec=_CROP_FLIP)
+        for number in range(50)
+    ]
+    assert len({image.numpy().tobytes() for image in shown}) == 50
+
+
+def test_cutout_that_would_hide_whole_images_is_refused() -> None:
+    check_views(ViewsSpec(cutout=7), size=8)
+    with pytest.raises(DataError, match=r"\[views.cutout\] must be below .* 8 pixels, found 8"):
+        check_views(ViewsSpec(cutout=8), size=8)
+
+
 def test_unit_images_are_pixels_divided_by_255() -> None:
     images = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16)
     unit = to_unit(images)
@@ -257,14 +374,18 @@ def test_unit_images_are_pixels_divided_by_255() -> None:
     assert images.flatten().tolist() == list(range(256))
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
-def test_cuda_shows_the_same_pixels_as_the_cpu() -> None:
-    images = _images(1000, 3, 32)
+@pytest.mark.cuda
+@pytest.mark.parametrize("mix", ["none", "mixup", "cutmix"])
+def test_cuda_shows_the_same_pixels_as_the_cpu(mix: Any) -> None:
+    images, labels = _images(1000, 3, 32), torch.arange(1000) % 10
     indices = view_order(1000, view=1, seed=0)
-    on_cpu = view_images(images, indices, view=1, spec=_CROP_FLIP)
-    on_cuda = view_images(images.cuda(), indices, view=1, spec=_CROP_FLIP)
+    spec = _CROP_FLIP.model_copy(update={"mix": mix, "cutout": 8})
+    on_cpu = view_images(images, indices, view=1, spec=spec)
+    on_cuda = view_images(images.cuda(), indices, view=1, spec=spec)
     assert on_cuda.device.type == "cuda"
     assert torch.equal(on_cpu, on_cuda.cpu())
-    assert torch.equal(
-        hash_counters(indices, key=2**61), hash_counters(indices.cuda(), key=2**61).cpu()
+    here, there = (
+        view_labels(each, indices, view=1, spec=spec, size=32, num_classes=10)
+        for each in (labels, labels.cuda())
     )
+    assert torch.equal(here, there.cpu())

@@ -3,14 +3,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import platformdirs
 import pytest
 import torch
 
-from autokd.data import SOURCES, Dataset, Split, load_dataset
+from autokd.data import SOURCES, Dataset, Split, load, load_dataset, view_images, view_order
 from autokd.data.measure import channel_statistics, digest_of
 from autokd.errors import DataError
 from autokd.graphs import InputShape
 from autokd.study import DataSpec
+from autokd.views import ViewsSpec
 
 WriteImages = Callable[..., list[Path]]
 
@@ -34,6 +36,14 @@ def _rows(split: Split) -> set[bytes]:
 
 def _splits(dataset: Dataset) -> list[Split]:
     return [dataset.train, dataset.validation, dataset.test]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand in for the user's cache folder."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setattr(platformdirs, "user_cache_path", lambda _: folder)
+    return folder
 
 
 @pytest.fixture
@@ -112,6 +122,64 @@ def test_a_relative_root_starts_from_the_current_folder_without_a_data_dir(
     beside = load_dataset(spec, data_dir=two_splits)
     monkeypatch.chdir(two_splits)
     assert load_dataset(spec).digest == beside.digest
+
+
+def test_images_of_a_folder_are_mapped_from_the_users_cache(two_splits: Path, cache: Path) -> None:
+    spec = DataSpec(source="image_folder", root="set")
+    first, again = (load_dataset(spec, data_dir=two_splits) for _ in range(2))
+    assert first.digest == again.digest
+    assert first.is_mapped
+    assert len(list((cache / "images").iterdir())) == 3  # train, validation and test
+
+
+def test_progress_counts_the_images_of_all_splits(
+    two_splits: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(load, "_TOLD_EVERY", 10)
+    spec, told = DataSpec(source="image_folder", root="set"), []
+    for _ in range(2):
+        load_dataset(
+            spec,
+            data_dir=two_splits,
+            cache_dir=tmp_path / "own",
+            on_images=lambda *step: told.append(step),
+        )
+    assert told == [(10, 37), (20, 37), (30, 37)]
+    assert (tmp_path / "own" / "images").is_dir()
+
+
+def test_a_limit_spares_decoding_the_rest(two_splits: Path) -> None:
+    spec = DataSpec(source="image_folder", root="set", train_limit=12)
+    (two_splits / "set" / "train" / "b" / "019.png").write_bytes(b"damaged")
+    whole = DataSpec(source="image_folder", root="set")
+    with pytest.raises(DataError, match=r"b/019.png"):
+        load_dataset(whole, data_dir=two_splits)
+    splits = _splits(load_dataset(spec, data_dir=two_splits))
+    assert sum(len(split) for split in splits) == 12 + 7
+
+
+def test_a_folder_and_the_same_images_as_arrays_show_the_same_views(two_splits: Path) -> None:
+    spec = DataSpec(source="image_folder", root="set")
+    mapped = load_dataset(spec, data_dir=two_splits).train
+    held = Split(mapped.images.clone(), mapped.labels)
+    assert mapped.file is not None
+    views = ViewsSpec(crop_padding=2, flip=True, mix="cutmix")
+    order = view_order(len(mapped), view=3, seed=0)
+    ours, theirs = (view_images(each.images, order, view=3, spec=views) for each in (mapped, held))
+    assert torch.equal(ours, theirs)
+
+
+def test_images_that_may_not_fit_in_memory_are_announced(
+    two_splits: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    spec = DataSpec(source="image_folder", root="set")
+    load_dataset(spec, data_dir=two_splits)
+    assert caplog.text == ""
+    monkeypatch.setattr(load, "free_memory_bytes", lambda: 0)
+    load_dataset(spec, data_dir=two_splits)
+    assert "read from the cache on disk as they are needed" in caplog.text
+    _load()
+    assert "0.0 GB of memory are free: they are held" in caplog.text
 
 
 def test_an_absolute_root_ignores_the_data_dir(two_splits: Path, tmp_path: Path) -> None:

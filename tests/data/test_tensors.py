@@ -1,3 +1,6 @@
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -70,3 +73,20 @@ def test_split_refuses_images_of_another_kind(images: torch.Tensor, found: str) 
 def test_split_refuses_labels_that_do_not_fit(labels: torch.Tensor, found: str) -> None:
     with pytest.raises(ShapeError, match=rf"labels must be int64 \(2,\), found {found}"):
         Split(torch.zeros(2, 1, 8, 8, dtype=torch.uint8), labels)
+
+
+def test_a_mapped_split_has_a_file_only_where_its_images_are_the_files() -> None:
+    split = Split(_split(3).images, torch.tensor([0, 1, 0]), Path("pixels.npy"))
+    assert split.to("cpu").file == Path("pixels.npy")
+    assert split.take(torch.tensor([0])).file is None
+    assert split.to("meta").file is None
+
+
+def test_a_dataset_knows_its_size_and_whether_it_is_mapped() -> None:
+    dataset = Dataset(
+        _split(4), _split(2), _split(3), ("a", "b"), (0.5,) * 3, (0.1,) * 3, "f" * 64
+    )
+    assert dataset.n_bytes == 9 * 3 * 64
+    assert not dataset.is_mapped
+    mapped = replace(dataset, train=replace(dataset.train, file=Path("pixels.npy")))
+    assert mapped.is_mapped

@@ -153,3 +153,13 @@ def test_modes_come_back_after_an_error() -> None:
         raise ZeroDivisionError
     assert module.training
     assert torch.is_grad_enabled()
+
+
+@pytest.mark.cuda
+def test_images_in_the_computers_memory_are_predicted_by_a_module_on_a_gpu() -> None:
+    images = torch.randint(0, 256, (20, 1, 8, 8), dtype=torch.uint8)
+    module = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
+    expected = predict(module, images)
+    found = predict(module.cuda(), images, batch_size=8)
+    assert found.device == images.device
+    assert torch.allclose(found, expected, atol=1e-5)

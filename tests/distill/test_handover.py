@@ -3,11 +3,13 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from autokd.data import Dataset
+from autokd.data.store.arrays import open_array
 from autokd.distill.handover import open_for_worker, save_for_workers
 from autokd.distill.losses import LOSSES
 from autokd.distill.outputs import TeacherOutputs, view_outputs
@@ -75,6 +77,22 @@ def test_the_table_is_linked_and_outlives_the_cache(study: PreparedStudy, folder
     _check_equal(open_for_worker(folder, "cpu"), study)
 
 
+def test_pixels_of_an_image_folder_are_linked(
+    study: PreparedStudy, folder: Path, tmp_path: Path
+) -> None:
+    cached, train = tmp_path / "pixels.npy", study.dataset.train
+    np.save(cached, train.images.numpy())
+    mapped = replace(train, images=open_array(cached), file=cached)
+    from_folder = replace(study, dataset=replace(study.dataset, train=mapped))
+    save_for_workers(from_folder, folder)
+    assert (folder / "train-images.npy").samefile(cached)
+    _check_equal(open_for_worker(folder, "cpu"), study)
+    cached.unlink()
+    (folder / "train-images.npy").unlink()
+    save_for_workers(from_folder, folder)
+    _check_equal(open_for_worker(folder, "cpu"), study)
+
+
 def test_a_cache_that_is_gone_or_was_never_there_is_no_hindrance(
     study: PreparedStudy, folder: Path
 ) -> None:
@@ -93,6 +111,20 @@ def test_a_study_without_views_stays_without(study: PreparedStudy, folder: Path)
     found = open_for_worker(folder, "cpu")
     assert found.outputs.views is None
     _check_equal(found, bare)
+
+
+def test_a_worker_knows_how_the_table_is_kept(study: PreparedStudy, folder: Path) -> None:
+    table = torch.randn(9, 48, 3).half()
+    outputs = replace(study.outputs, views=table, kind="exhaustive")
+    whole = replace(study, outputs=outputs, folder=None)
+    save_for_workers(whole, folder)
+    found = open_for_worker(folder, "cpu")
+    assert found.outputs.kind == "exhaustive"
+    batches = (found.source().batches(20, 8), whole.source().batches(20, 8))
+    for ours, theirs in zip(*batches, strict=True):
+        assert ours.teacher_logits is not None
+        assert theirs.teacher_logits is not None
+        assert torch.equal(ours.teacher_logits, theirs.teacher_logits)
 
 
 def test_training_on_a_workers_study_gives_the_same_weights(

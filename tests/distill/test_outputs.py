@@ -1,13 +1,21 @@
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from autokd.data import Dataset, to_unit, view_images
-from autokd.distill.outputs import held_out_outputs, outputs_folder, view_outputs
+from autokd.data import Dataset, Split, to_unit, view_images
+from autokd.distill.outputs import (
+    TeacherOutputs,
+    held_out_outputs,
+    outputs_folder,
+    view_outputs,
+)
+from autokd.distill.source import TrainingSource
 from autokd.errors import TeacherError
-from autokd.study import ViewsSpec
+from autokd.views import TableKind, ViewsSpec
 
 
 class _Teacher(nn.Module):
@@ -110,6 +118,9 @@ def test_a_folder_is_one_teacher_one_data_set_and_one_kind_of_views(tmp_path: Pa
         ("a", "b", ViewsSpec(seed=1)),
         ("a", "b", ViewsSpec(crop_padding=1)),
         ("a", "b", ViewsSpec(flip=True)),
+        ("a", "b", ViewsSpec(cutout=1)),
+        ("a", "b", ViewsSpec(mix="mixup")),
+        ("a", "b", ViewsSpec(mix="cutmix")),
     ]
     folders = {
         outputs_folder(tmp_path, teacher_digest=teacher, dataset_digest=data, views=views)
@@ -117,3 +128,84 @@ def test_a_folder_is_one_teacher_one_data_set_and_one_kind_of_views(tmp_path: Pa
     }
     assert len(folders) == len(settings)
     assert {folder.parent for folder in folders} == {tmp_path / "outputs"}
+
+
+def test_an_exhaustive_table_is_shared_by_seeds_and_never_by_tapes(tmp_path: Path) -> None:
+    def folder_of(views: ViewsSpec, kind: TableKind) -> Path:
+        return outputs_folder(
+            tmp_path, teacher_digest="a", dataset_digest="b", views=views, kind=kind
+        )
+
+    tape = folder_of(ViewsSpec(flip=True), "tape")
+    assert folder_of(ViewsSpec(flip=True, table="auto"), "tape") == tape
+    whole = folder_of(ViewsSpec(flip=True), "exhaustive")
+    assert whole != tape
+    assert folder_of(ViewsSpec(flip=True, seed=5), "exhaustive") == whole
+    assert folder_of(ViewsSpec(crop_padding=1), "exhaustive") != whole
+
+
+def _teacher() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(288, 4)
+    ).eval()
+
+
+# A float16 has eleven significant bits: rounding changes a logit by at most 2**-11 of itself. The
+# rest is for sums that are taken in another order when batches are cut otherwise.
+_HALF, _SUMS = 2**-11, 1e-5
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        ({}, "tape"),
+        ({}, "exhaustive"),
+        ({"cutout": 3}, "tape"),
+        ({"mix": "mixup"}, "tape"),
+        ({"mix": "cutmix", "cutout": 3}, "tape"),
+    ],
+)
+def test_the_students_targets_equal_a_live_teachers_answers_to_the_same_pixels(
+    changes: dict[str, Any], kind: TableKind, dataset: Dataset, folder: Path
+) -> None:
+    images = torch.randint(0, 256, (48, 3, 8, 8), dtype=torch.uint8)
+    train = Split(images, torch.arange(48) % 4)
+    colour = replace(dataset, train=train, class_names=("a", "b", "c", "d"))
+    views, teacher = ViewsSpec(seed=2, crop_padding=2, flip=True, **changes), _teacher()
+    table = view_outputs(teacher, colour, views=views, n_views=3, folder=folder, kind=kind)
+    source = TrainingSource(train, views, table, table_kind=kind)
+    for epoch in range(3):
+        for batch in source.batches(epoch, 10):
+            assert batch.teacher_logits is not None
+            with torch.no_grad():
+                live = teacher(batch.images)
+            assert torch.allclose(batch.teacher_logits, live, rtol=_HALF, atol=_SUMS)
+
+
+def test_an_exhaustive_table_is_worked_out_once_for_all_seeds_and_views(
+    dataset: Dataset, views: ViewsSpec, folder: Path
+) -> None:
+    teacher, told = _Teacher(), []
+    for seed, n_views in ((0, 1), (1, 40)):
+        table = view_outputs(
+            teacher,
+            dataset,
+            views=views.model_copy(update={"seed": seed}),
+            n_views=n_views,
+            folder=folder,
+            kind="exhaustive",
+            progress=lambda *step: told.append(step),
+        )
+        assert table.shape == (18, 48, 3)
+        assert teacher.n_images == 18 * 48
+    assert told[-1] == ("views", 18, 18)
+
+
+def test_what_is_covered_depends_on_how_views_are_kept() -> None:
+    two = torch.zeros(2, 4, 3)
+    held_out = (torch.zeros(1, 3), torch.zeros(1, 3))
+    assert TeacherOutputs(two, *held_out).covers(2)
+    assert not TeacherOutputs(two, *held_out).covers(3)
+    assert TeacherOutputs(two, *held_out, kind="exhaustive").covers(3)
+    assert TeacherOutputs(None, *held_out).covers(3)

@@ -191,6 +191,41 @@ def test_more_views_than_epochs_can_be_asked_for(
     assert len(study.outputs.views) == 5
 
 
+def test_an_exhaustive_table_serves_every_number_of_views_and_other_seeds(
+    make_spec: MakeSpec, arrays: tuple[Any, Any], tmp_path: Path, teacher: nn.Module
+) -> None:
+    folders = set()
+    for seed in (0, 1):
+        views = {"crop_padding": 1, "table": "exhaustive", "seed": seed}
+        study = _with_module(make_spec, arrays, tmp_path, teacher, views=views)
+        assert study.outputs.views is not None
+        assert len(study.outputs.views) == 9
+        assert study.outputs.kind == "exhaustive"
+        study.source(first_view=500).check_epochs(500)
+        folders.add(study.folder)
+    assert len(folders) == 1
+
+
+@pytest.mark.parametrize("mix", ["mixup", "cutmix"])
+def test_a_study_with_mixed_views_trains_its_teacher_and_answers_them(
+    mix: str, make_spec: MakeSpec, arrays: tuple[Any, Any], tmp_path: Path
+) -> None:
+    views = {"crop_padding": 1, "mix": mix, "cutout": 2}
+    spec = make_spec(views=views, methods=("none", "kd"))
+    study = prepare(spec, device="cpu", cache_dir=tmp_path, arrays=arrays)
+    batch = next(study.source().batches(0, 8))
+    assert batch.labels.shape == (8, 3)
+    assert batch.teacher_logits is not None
+
+
+def test_cutout_larger_than_the_images_is_refused_before_the_teacher(
+    make_spec: MakeSpec, arrays: tuple[Any, Any], tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match=r"\[views.cutout\] must be below .* found 8"):
+        prepare(make_spec(views={"cutout": 8}), cache_dir=tmp_path, arrays=arrays, device="cpu")
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_cache_is_the_users_by_default(
     make_spec: MakeSpec,
     arrays: tuple[Any, Any],

@@ -39,5 +39,7 @@ def test_a_prepared_study_gives_shape_and_source(
     assert source.views.seed == 4
     assert source.teacher_views is teacher_views
     assert source.first_view == 2
+    assert source.num_classes == 3
+    assert source.table_kind == "tape"
     assert study.precision == "float32"
     assert study.folder is None

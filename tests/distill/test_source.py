@@ -1,12 +1,14 @@
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
 
-from autokd.data import Dataset, view_images, view_order
+from autokd.data import Dataset, draw_augmentations, view_images, view_labels, view_order
 from autokd.distill import source as source_module
 from autokd.distill.source import TrainingSource
 from autokd.errors import ShapeError
-from autokd.study import ViewsSpec
+from autokd.views import ViewsSpec
 
 
 def _whole(source: TrainingSource, epoch: int, batch_size: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -83,3 +85,62 @@ def test_more_epochs_than_views_are_refused(
     with pytest.raises(ShapeError, match="4 epochs from view 2 need teacher logits of 6 views"):
         source.check_epochs(4)
     TrainingSource(dataset.train, views).check_epochs(1000)
+
+
+@pytest.mark.parametrize("mix", ["mixup", "cutmix"])
+def test_labels_of_mixed_views_are_probabilities_for_these_very_pixels(
+    mix: Any, dataset: Dataset, views: ViewsSpec, teacher_views: Tensor
+) -> None:
+    mixed = views.model_copy(update={"mix": mix, "cutout": 2})
+    with_teacher = TrainingSource(dataset.train, mixed, teacher_views)
+    images, _, labels = _whole(with_teacher, 1, 10)
+    order = view_order(48, view=1, seed=views.seed)
+    pixels = view_images(dataset.train.images, order, view=1, spec=mixed)
+    expected = view_labels(dataset.train.labels, order, view=1, spec=mixed, size=8, num_classes=3)
+    assert torch.equal(images, pixels.float() / 255)
+    assert torch.equal(labels, expected)
+    alone = TrainingSource(dataset.train, mixed, num_classes=3)
+    assert torch.equal(torch.cat([batch.labels for batch in alone.batches(1, 10)]), expected)
+
+
+def test_an_exhaustive_table_is_read_by_augmentation(dataset: Dataset, views: ViewsSpec) -> None:
+    number = torch.arange(18.0)[:, None, None]
+    image = torch.arange(48.0)[None, :, None]
+    table = (100 * number + image + torch.zeros(1, 1, 3)).half()
+    source = TrainingSource(dataset.train, views, table, first_view=7, table_kind="exhaustive")
+    source.check_epochs(1000)
+    _, logits, _ = _whole(source, 2, 10)
+    order = view_order(48, view=9, seed=views.seed)
+    drawn = draw_augmentations(order, view=9, spec=views)
+    assert torch.equal(logits[:, 0], (100.0 * drawn + order).half().float())
+
+
+def test_an_exhaustive_table_of_other_views_is_refused(
+    dataset: Dataset, views: ViewsSpec, teacher_views: Tensor
+) -> None:
+    with pytest.raises(ShapeError, match="have 18 augmentations, found teacher logits of 5"):
+        TrainingSource(dataset.train, views, teacher_views, table_kind="exhaustive")
+
+
+def test_mixed_views_without_a_number_of_classes_are_refused(dataset: Dataset) -> None:
+    with pytest.raises(ShapeError, match="need the number of classes"):
+        TrainingSource(dataset.train, ViewsSpec(mix="mixup"))
+
+
+def test_batches_go_to_another_device_than_the_images(
+    dataset: Dataset, views: ViewsSpec, teacher_views: Tensor
+) -> None:
+    source = TrainingSource(dataset.train, views, teacher_views, trained_on=torch.device("meta"))
+    batch = next(source.batches(0, 8))
+    assert batch.teacher_logits is not None
+    for part in (batch.images, batch.teacher_logits, batch.labels):
+        assert part.device == source.device == torch.device("meta")
+    assert dataset.train.images.device.type == "cpu"
+
+
+def test_images_that_are_on_the_kind_of_device_already_stay_there(
+    dataset: Dataset, views: ViewsSpec
+) -> None:
+    source = TrainingSource(dataset.train, views, trained_on=torch.device("cpu", 0))
+    assert source.device == dataset.train.images.device
+    assert TrainingSource(dataset.train, views).device == torch.device("cpu")

@@ -84,6 +84,13 @@ def test_the_accuracy_that_is_asked_does_not_change_the_file(
     assert _file(spec, dataset, tmp_path) == _file(demanding, dataset, tmp_path)
 
 
+def test_what_only_changes_the_cost_of_training_does_not_change_the_file(
+    dataset: Dataset, spec: StudySpec, make_spec: MakeSpec, tmp_path: Path
+) -> None:
+    frugal = make_spec(training={"cuda_graph": "off", "recompute": True})
+    assert _file(spec, dataset, tmp_path) == _file(frugal, dataset, tmp_path)
+
+
 def test_a_teacher_is_trained_once(dataset: Dataset, spec: StudySpec, tmp_path: Path) -> None:
     told: list[int] = []
     first, second = (

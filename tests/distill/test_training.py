@@ -7,16 +7,31 @@ import torch
 from torch import Tensor, nn
 
 from autokd.data import Dataset
+from autokd.distill import training as training_module
 from autokd.distill.evaluation import predict, score
+from autokd.distill.executors import Executor, GraphExecutor
 from autokd.distill.losses import LOSSES
 from autokd.distill.schedule import learning_rates
 from autokd.distill.source import TrainingSource
+from autokd.distill.step import Step
 from autokd.distill.training import climb, train
 from autokd.errors import Diverged, OutOfMemory, ShapeError
 from autokd.study import Training, ViewsSpec
+from tests.distill.recording import TapeRecorder
 
 CE = LOSSES["none"]
 BATCH_16 = Training(batch_size=16)
+
+
+@pytest.fixture(autouse=True, params=["eager", "replayed"])
+def _executor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run every test with each way of running steps."""
+
+    def replayed(step: Step, *, training: Training, device: torch.device) -> Executor:
+        return GraphExecutor(step, TapeRecorder())
+
+    if request.param == "replayed":
+        monkeypatch.setattr(training_module, "make_executor", replayed)
 
 
 @pytest.fixture
@@ -74,10 +89,13 @@ def _hand_written(
     return weight, bias
 
 
-def test_distillation_steps_equal_hand_written_ones(dataset: Dataset, views: ViewsSpec) -> None:
+@pytest.mark.parametrize("batch_size", [20, 5])
+def test_distillation_steps_equal_hand_written_ones(
+    batch_size: int, dataset: Dataset, views: ViewsSpec
+) -> None:
     table = 5 * torch.randn(1, 48, 3)
     source = TrainingSource(dataset.train, views, table)
-    training = Training(batch_size=20, learning_rate=0.3, weight_decay=0.01)
+    training = Training(batch_size=batch_size, learning_rate=0.3, weight_decay=0.01)
     linear = nn.Linear(64, 3)
     before = linear.weight.detach().double().numpy(), linear.bias.detach().double().numpy()
     expected = _hand_written(*before, source, training)
@@ -207,6 +225,30 @@ def test_memory_layout_is_handed_back(source: TrainingSource) -> None:
         climbing.close()
     assert during == [True]
     assert all(parameter.is_contiguous() for parameter in network.parameters())
+
+
+class _Frugal(nn.Flatten):
+    def __init__(self) -> None:
+        super().__init__()
+        self.recomputes = False
+
+
+@pytest.mark.parametrize("recompute", [False, True])
+def test_parts_that_can_recompute_are_told_whether_to(
+    recompute: bool, source: TrainingSource
+) -> None:
+    frugal = _Frugal()
+    frugal.recomputes = not recompute
+    train(
+        nn.Sequential(frugal, nn.Linear(64, 3)),
+        source,
+        loss=CE,
+        training=Training(recompute=recompute),
+        rungs=[1],
+        seed=0,
+        at_rung=_go_on,
+    )
+    assert frugal.recomputes is recompute
 
 
 def test_bfloat16_is_used_inside_and_nowhere_else(source: TrainingSource) -> None:

@@ -30,6 +30,17 @@ def test_large_graphs_leave_room_for_fewer_drawings(long: Gathered) -> None:
     assert len(gallery(large)) < 2_000_000
 
 
+def test_no_more_graphs_are_looked_at_than_could_be_drawn(long: Gathered) -> None:
+    class Watched(dict[int, ArchGraph]):
+        def __getitem__(self, slot: int) -> ArchGraph:
+            asked.add(slot)
+            return super().__getitem__(slot)
+
+    asked: set[int] = set()
+    gallery(replace(long, graphs=Watched(long.graphs)))
+    assert len(asked) == DRAWING_LIMIT < len(long.front)
+
+
 def test_deep_graph_takes_the_whole_width(gathered: Gathered) -> None:
     nodes = [Node("stem", (), 4, 1), *(Node("conv3x3", (at,), 4, 1) for at in range(60))]
     deep = replace(gathered, graphs=dict.fromkeys(gathered.graphs, ArchGraph(tuple(nodes))))

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autokd.graphs import ArchGraph
 from autokd.pareto import knee
 from autokd.report.gathered import STATES, Gathered, gather, thinned
 from autokd.runs.record import Outcome
@@ -72,6 +73,25 @@ def test_graphs_are_read_for_the_front_alone(run: FakeRun) -> None:
     (read,) = gather([run])
     assert set(read.graphs) == set(read.front["trial"])
     assert gather([run], with_graphs=False)[0].graphs == {}
+
+
+def test_a_graph_is_read_once_and_only_when_it_is_asked_for(
+    run: FakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def graph(run: FakeRun, slot: int, /) -> ArchGraph:
+        asked.append(slot)
+        return run.students[slot]
+
+    monkeypatch.setattr(FakeRun, "graph", graph)
+    (read,) = gather([run])
+    slot = int(read.front["trial"].iloc[1])
+    assert asked == []
+    assert read.graphs[slot] is read.graphs[slot] is run.students[slot]
+    assert asked == [slot]
+    with pytest.raises(KeyError):
+        read.graphs[-1]
 
 
 def test_empty_run_has_no_knee(make_run: MakeRun) -> None:

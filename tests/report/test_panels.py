@@ -5,8 +5,9 @@ import pytest
 
 from autokd.report import panels
 from autokd.report.gallery import DRAWING_LIMIT
-from autokd.report.gathered import Gathered, gather
+from autokd.report.gathered import IMPORTANCE_LIMIT, Gathered, gather
 from autokd.report.html import Panel, Width
+from autokd.runs.importance import MAX_TRIALS
 from tests.report.conftest import TOP1, FakeRun, MakeRun
 
 
@@ -51,6 +52,17 @@ def test_cut_of_drawings_and_parameters_is_stated(long: Gathered) -> None:
     cut = f"{DRAWING_LIMIT} of {len(long.front)} students"
     assert cut in panels.drawings(long).note
     assert "Only the 10 most important parameters" in panels.parallel(long).note
+
+
+def test_cut_of_importance_is_the_one_of_the_run_and_is_stated(
+    gathered: Gathered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert IMPORTANCE_LIMIT == MAX_TRIALS
+    assert panels.importance(gathered).note == "For reaching the front."
+    n_complete = int((gathered.trials["state"] == "complete").sum())
+    monkeypatch.setattr(panels, "IMPORTANCE_LIMIT", n_complete - 1)
+    stated = f"Found from {n_complete - 1} of {n_complete} complete trials."
+    assert panels.importance(gathered).note.endswith(stated)
 
 
 def test_whole_front_drawn_is_stated(gathered: Gathered) -> None:

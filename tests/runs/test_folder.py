@@ -44,6 +44,8 @@ def test_only_the_named_slots_keep_their_weights(tmp_path: Path, spec: StudySpec
     folder.keep_weights([1])
     assert [slot for slot in (0, 1, 2) if folder.weights(slot).exists()] == [1]
     assert folder.read_graphs(0) == (GRAPH,)
+    folder.drop_weights([0, 1])
+    assert not folder.weights(1).exists()
 
 
 def test_no_partial_file_is_left_behind(tmp_path: Path, spec: StudySpec) -> None:

@@ -1,37 +1,129 @@
+from typing import Any
+
+import numpy as np
 import optuna
 import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+from optuna.trial import create_trial
 
+from autokd.parameters import Value
+from autokd.runs import importance
 from autokd.runs.importance import MIN_TRIALS, importances
+from autokd.runs.record import Record, RungResult
+from autokd.study import StudySpec, read_study
+
+STUDY: dict[str, Any] = {
+    "title": "A study",
+    "search_space": {
+        "title": "A space",
+        "generator": "flat",
+        "architecture": {
+            "params_budget": {"type": "float", "low": 1e3, "high": 1e5, "log": True},
+            "rewiring": {"type": "float", "low": 0.0, "high": 1.0},
+            "nodes": {"type": "int", "low": 3, "high": 9},
+            "neighbours": {"type": "fixed", "value": 2},
+        },
+        "kd": {
+            "method": {"type": "categorical", "choices": ["none", "kd"]},
+            "temperature": {"type": "float", "low": 1.0, "high": 20.0, "log": True},
+        },
+    },
+    "data": {"source": "digits"},
+    "teacher": {"source": "zoo", "model": "resnet8"},
+    "training": {},
+    "fidelity": {"min_epochs": 1, "max_epochs": 4, "eta": 2},
+    "objectives": [
+        {"metric": "top1", "direction": "maximize", "reference": 0.2},
+        {"metric": "params", "direction": "minimize", "reference": 1e6},
+    ],
+    "budget": {"trials": 4},
+}
+
+DISTRIBUTIONS = {
+    "architecture.params_budget": FloatDistribution(1e3, 1e5, log=True),
+    "architecture.rewiring": FloatDistribution(0.0, 1.0),
+    "architecture.nodes": IntDistribution(3, 9),
+    "kd.method": CategoricalDistribution(("none", "kd")),
+    "kd.temperature": FloatDistribution(1.0, 20.0, log=True),
+}
 
 
-def _study(n_trials: int) -> optuna.Study:
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(
-        directions=["maximize", "minimize"], sampler=optuna.samplers.RandomSampler(seed=0)
-    )
-    for _ in range(n_trials):
-        trial = study.ask()
-        matters, idle = trial.suggest_float("matters", 0, 1), trial.suggest_float("idle", 0, 1)
-        study.tell(trial, [1 - matters + 0 * idle, 1 + matters])
-    return study
+@pytest.fixture
+def spec() -> StudySpec:
+    return read_study(STUDY, source="test")
 
 
-def test_the_parameter_that_decides_has_the_largest_share() -> None:
-    def skewed(trial: optuna.Trial) -> tuple[float, float]:
-        matters = trial.suggest_float("matters", 0, 1)
-        trial.suggest_float("idle", 0, 1)
-        return 1 - matters, matters
+def _point(rng: np.random.Generator) -> dict[str, Value]:
+    point: dict[str, Value] = {
+        "architecture.params_budget": float(10 ** rng.uniform(3, 5)),
+        "architecture.rewiring": float(rng.uniform()),
+        "architecture.nodes": int(rng.integers(3, 10)),
+        "architecture.neighbours": 2,
+        "kd.method": "none",
+    }
+    if rng.uniform() < 0.5:
+        point |= {"kd.method": "kd", "kd.temperature": float(20 ** rng.uniform())}
+    return point
 
-    study = optuna.create_study(
-        directions=["maximize", "minimize"], sampler=optuna.samplers.RandomSampler(seed=0)
-    )
-    study.optimize(skewed, n_trials=80)
-    shares = importances(study)
-    assert next(iter(shares)) == "matters"
-    assert shares["matters"] > 0.8
+
+def _records(n: int, *, outcome: str = "complete") -> list[Record]:
+    """Make records whose two objectives both get worse with the rewiring, and with nothing else.
+
+    Args:
+        n: Records.
+        outcome: How they ended.
+    """
+    rng = np.random.default_rng(0)
+    records = []
+    for slot in range(n):
+        point = _point(rng)
+        worse = float(point["architecture.rewiring"])
+        metrics = {"top1": 0.9 - 0.5 * worse, "params": 1e3 * 10 ** (2 * worse)}
+        record = Record(slot, 0, slot, point).with_rung(RungResult(4, metrics))
+        records.append(record.ended(outcome, at_s=1.0))  # type: ignore[arg-type]
+    return records
+
+
+def test_the_parameter_that_decides_has_the_largest_share(spec: StudySpec) -> None:
+    shares = importances(_records(120), spec)
+    assert next(iter(shares)) == "architecture.rewiring"
+    assert shares["architecture.rewiring"] > 0.8
     assert sum(shares.values()) == pytest.approx(1.0)
+    assert list(shares.values()) == sorted(shares.values(), reverse=True)
 
 
-def test_too_few_trials_give_no_shares() -> None:
-    assert importances(_study(MIN_TRIALS - 1)) == {}
-    assert set(importances(_study(MIN_TRIALS))) == {"matters", "idle"}
+def test_shares_are_those_of_optuna_on_what_the_hypervolume_minimises(spec: StudySpec) -> None:
+    records = _records(60)
+    study = optuna.create_study(directions=["minimize", "minimize"])
+    for record in records:
+        params = {name: record.point[name] for name in DISTRIBUTIONS if name in record.point}
+        study.add_trial(
+            create_trial(
+                params=params,
+                distributions={name: DISTRIBUTIONS[name] for name in params},
+                values=[1 - record.metrics["top1"], float(np.log10(record.metrics["params"]))],
+            )
+        )
+    expected = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator())
+    assert importances(records, spec) == expected
+
+
+def test_searched_parameters_alone_have_shares(spec: StudySpec) -> None:
+    assert set(importances(_records(40), spec)) == set(DISTRIBUTIONS)
+
+
+def test_complete_records_alone_count(spec: StudySpec) -> None:
+    complete = _records(MIN_TRIALS)
+    stopped = _records(50, outcome="stopped")
+    assert importances(complete[1:] + stopped, spec) == {}
+    assert importances(complete + stopped, spec) == importances(complete, spec) != {}
+
+
+def test_of_very_many_records_some_are_taken_evenly(
+    spec: StudySpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = _records(99)
+    expected = importances(records[::2], spec)
+    monkeypatch.setattr(importance, "MAX_TRIALS", 50)
+    assert importances(records, spec) == expected

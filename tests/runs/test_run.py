@@ -97,5 +97,26 @@ def test_a_family_shows_its_spread(four_trials: RunFolder) -> None:
     assert table["state"][4] == "running"
 
 
+def test_what_is_written_between_two_calls_is_seen_by_the_second(four_trials: RunFolder) -> None:
+    run = load_run(four_trials.path)
+    ledger = Ledger(four_trials.database, "four")
+    first = run.findings()
+    assert run.findings() is first
+    record = Record(4, 0, 4, {}, cost={"params": 100.0})
+    ledger.begin(record, params={}, distributions={})
+    assert list(run.trials()["state"])[4:] == ["running"]
+    record = record.with_rung(RungResult(4, {"top1": 0.99, "params": 100.0}))
+    ledger.update(record)
+    assert run.trials()["top1"][4] == 0.99
+    assert len(run.curves()) == len(first.curves()) + 1
+    assert list(run.front()["trial"]) == [0, 2]
+    ledger.finish(record.ended("complete", at_s=9.0), values=[0.99, 100.0])
+    assert list(run.front()["trial"]) == [4]
+    assert len(run.hypervolume()) == len(first.hypervolume()) + 1
+    ledger.note("tests", {"4": {"top1": 0.97}})
+    assert list(run.front()["test_top1"]) == [0.97]
+    assert list(first.trials()["trial"]) == [0, 1, 2, 3]  # the moment that it tells of is past
+
+
 def test_repr_names_the_folder(run: Run, four_trials: RunFolder) -> None:
     assert repr(run) == f"Run('{four_trials.path}')"

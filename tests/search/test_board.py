@@ -30,16 +30,28 @@ def test_a_later_record_takes_the_slots_place(board: Board) -> None:
     assert [record.slot for record in board.running] == [2]
 
 
-def test_race_compares_with_the_same_rung_of_other_slots_only(board: Board) -> None:
-    board.keep(Record(3, 0, 0, {}, cost={"params": 5e3}).with_rung(RungResult(1, {})))
-    verdict = board.race(4, 4, {"top1": 0.5, "params": 9.5e3})
+def test_race_compares_with_results_of_the_same_rung_only(board: Board) -> None:
+    shown = {"top1": 0.9, "params": 5e3}
+    board.keep(Record(3, 0, 0, {}, cost={"params": 5e3}).with_rung(RungResult(1, shown)))
+    verdict = board.race(4, {"top1": 0.5, "params": 9.5e3})
     assert (verdict.n, verdict.goes_on) == (4, False)
-    assert board.race(0, 4, {"top1": 0.9, "params": 9e3}).n == 3
-    assert board.race(4, 2, {"top1": 0.5, "params": 9.5e3}).n == 1
+    assert board.race(1, shown).n == 2
+    assert board.race(2, shown).n == 1
+
+
+def test_a_rungs_result_counts_once_however_often_its_record_grows(board: Board) -> None:
+    begun = Record(3, 0, 0, {}, cost={"params": 5e3})
+    first = begun.with_rung(RungResult(1, {"top1": 0.6, "params": 5e3}))
+    second = first.with_rung(RungResult(2, {"top1": 0.7, "params": 5e3}))
+    for record in (begun, first, second, second.ended("stopped", at_s=9.0)):
+        board.keep(record)
+    assert [board.race(rung, {"top1": 0.5, "params": 5e3}).n for rung in (1, 2, 4)] == [2, 2, 4]
+    assert board.running == []
 
 
 def test_snapshot_counts_ends_and_estimates_the_rest(board: Board) -> None:
-    board.keep(Record(3, 0, 0, {}, cost={"params": 5e3}).with_rung(RungResult(2, {"top1": 0.5})))
+    shown = RungResult(2, {"top1": 0.5, "params": 5e3})
+    board.keep(Record(3, 0, 0, {}, cost={"params": 5e3}).with_rung(shown))
     snapshot = board.snapshot(10.0)
     assert (snapshot.complete, snapshot.closed, snapshot.total) == (3, 3, 6)
     assert snapshot.running == {3: "5,000 params, 2 of 4 epochs"}

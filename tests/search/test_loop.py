@@ -1,5 +1,5 @@
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,10 @@ class FakeCrew:
 class PairCrew(FakeCrew):
     """Two at a time, whose weights are written long before the search hears of it."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.missing: list[int] = []
+
     @property
     def n_free(self) -> int:
         return 2 - len(self.tasks)
@@ -71,6 +75,10 @@ class PairCrew(FakeCrew):
     def submit(self, task: Task) -> None:
         task.weights.write_bytes(b"weights")
         super().submit(task)
+
+    def step(self, handler: Handler) -> None:
+        self.missing += [task.slot for task in self.tasks if not task.weights.exists()]
+        super().step(handler)
 
 
 class Remembering:
@@ -92,7 +100,9 @@ class Session:
     def __init__(self, path: Path, spec: StudySpec) -> None:
         self.folder = RunFolder(path)
         self.folder.create(spec, definitions={})
-        self.ledger = Ledger(self.folder.database, "s", objectives=spec.objectives)
+        self.ledger = Ledger(
+            self.folder.database, "s", objectives=spec.objectives, keeps_connection=True
+        )
         self.spec = spec
         self.listener = Remembering()
 
@@ -115,11 +125,15 @@ MakeSession = Callable[..., Session]
 
 
 @pytest.fixture
-def make_session(tmp_path: Path, make_spec: Any) -> MakeSession:
-    def make(name: str = "run", **changes: Any) -> Session:
-        return Session(tmp_path / name, make_spec(**changes))
+def make_session(tmp_path: Path, make_spec: Any) -> Iterator[MakeSession]:
+    with ExitStack() as stack:
 
-    return make
+        def make(name: str = "run", **changes: Any) -> Session:
+            session = Session(tmp_path / name, make_spec(**changes))
+            stack.callback(session.ledger.close)
+            return session
+
+        yield make
 
 
 def _results(records: list[Record]) -> list[object]:
@@ -154,16 +168,9 @@ def test_only_the_fronts_weights_are_kept(make_session: MakeSession) -> None:
 def test_the_weights_of_a_trial_whose_end_is_not_heard_of_yet_are_kept(
     make_session: MakeSession,
 ) -> None:
-    session = make_session(budget={"trials": 8})
-    crew, missing = PairCrew(), []
-    session.listener.changed = lambda snapshot: missing.extend(  # type: ignore[method-assign]
-        slot
-        for slot in snapshot.running
-        if slot in {task.slot for task in crew.tasks}
-        and not session.folder.weights(slot).exists()
-    )
-    session.run(crew)
-    assert missing == []
+    crew = PairCrew()
+    make_session(budget={"trials": 8}).run(crew)
+    assert crew.missing == []
 
 
 def test_a_lost_trial_is_recorded_and_the_study_goes_on(make_session: MakeSession) -> None:
@@ -244,3 +251,16 @@ def test_one_objective_works(make_session: MakeSession) -> None:
     records = session.run(FakeCrew())
     assert len(records) == 6
     assert len(session.listener.snapshots[-1].front) >= 1
+
+
+def test_what_a_worker_notes_stands_before_the_races_reason(make_session: MakeSession) -> None:
+    session = make_session(budget={"trials": 1})
+
+    class Noting(FakeCrew):
+        def step(self, handler: Handler) -> None:
+            task = self.tasks.pop()
+            handler.rung(task.slot, RungResult(1, {"top1": 0.5}, verdict="trained anew"))
+            handler.finished(task.slot)
+
+    (record,) = session.run(Noting())
+    assert record.reason == "trained anew; result 1 at this rung, the race begins with 2"

@@ -40,10 +40,11 @@ def test_parameters_of_a_method_are_drawn_with_it_only(spec: StudySpec) -> None:
 
 
 @pytest.mark.parametrize("name", ["tpe", "nsga2", "random"])
+@pytest.mark.parametrize("memory", [3, 300])
 def test_a_restored_proposer_goes_on_like_one_that_was_never_stopped(
-    make_spec: Any, tmp_path: Any, name: str
+    make_spec: Any, tmp_path: Any, name: str, memory: int
 ) -> None:
-    spec = make_spec(sampler={"name": name, "startup_trials": 3})
+    spec = make_spec(sampler={"name": name, "startup_trials": 3, "memory": memory})
     ledger = Ledger(f"sqlite:///{tmp_path}/s.db", "s", objectives=spec.objectives)
     straight = Proposer(spec)
     outcomes = ["complete", "stopped", "failed", "complete", "complete", "complete"]

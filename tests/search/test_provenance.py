@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,13 @@ def test_the_same_study_may_go_on_with_another_budget_or_title(
     check_unchanged(folder, make_spec(budget={"seconds": 5}, title="New"), prepared=prepared)
 
 
+def test_the_same_study_may_go_on_at_another_cost(
+    folder: RunFolder, make_spec: Any, prepared: PreparedStudy
+) -> None:
+    frugal = make_spec(training={"cuda_graph": "off", "recompute": True})
+    check_unchanged(folder, frugal, prepared=prepared)
+
+
 def test_a_refusal_names_every_key_with_both_values(folder: RunFolder, make_spec: Any) -> None:
     changed = make_spec(seed=4, training={"learning_rate": 0.3})
     with pytest.raises(ChangedDefinitionError) as caught:
@@ -65,6 +73,23 @@ def test_other_images_another_teacher_and_another_networkx_are_refused(
     folder.write_info(info)
     with pytest.raises(ChangedDefinitionError, match=r"networkx: 1\.0 -> .*images.*teacher"):
         check_unchanged(folder, spec, prepared=prepared)
+
+
+def test_another_precision_is_refused(
+    folder: RunFolder, spec: StudySpec, prepared: PreparedStudy
+) -> None:
+    elsewhere = replace(prepared, precision="bfloat16")
+    with pytest.raises(ChangedDefinitionError, match="precision: float32 -> bfloat16 on cpu"):
+        check_unchanged(folder, spec, prepared=elsewhere)
+
+
+def test_a_run_from_before_precision_was_recorded_goes_on(
+    folder: RunFolder, spec: StudySpec, prepared: PreparedStudy
+) -> None:
+    info = folder.read_info()
+    assert info.pop("precision") == "float32"
+    folder.write_info(info)
+    check_unchanged(folder, spec, prepared=prepared)
 
 
 def test_now_has_a_time_zone() -> None:

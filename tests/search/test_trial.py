@@ -1,18 +1,25 @@
+import gc
+import logging
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 
-from autokd.distill import PreparedStudy, predict, score
-from autokd.errors import Diverged
+from autokd.distill import PreparedStudy, climb, predict, prepare, score
+from autokd.errors import Diverged, OutOfMemory
 from autokd.parameters import Value
 from autokd.runs import RungResult
+from autokd.search import trial
 from autokd.search.family import draw_family
 from autokd.search.trial import run_trial
-from autokd.students import build, load_weights
+from autokd.students import Student, build, load_weights
+from autokd.students.ops import ConvNode
+from autokd.study import StudySpec, Training
 
 POINT: dict[str, Value] = {
     "architecture.params_budget": 4e3,
@@ -107,3 +114,137 @@ def test_the_test_images_play_no_part(prepared: PreparedStudy) -> None:
     run_trial(prepared, POINT, seed=3, report=first)
     run_trial(without, POINT, seed=3, report=second)
     assert first.results[0].metrics == second.results[0].metrics
+
+
+def _with_training(study: PreparedStudy, **changes: Any) -> PreparedStudy:
+    training = study.spec.training.model_copy(update=changes)
+    return replace(study, spec=study.spec.model_copy(update={"training": training}))
+
+
+def test_recomputation_reaches_every_node_and_changes_no_result(
+    prepared: PreparedStudy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[Student] = []
+
+    def remembered(*arguments: Any, **keywords: Any) -> Student:
+        built.append(build(*arguments, **keywords))
+        return built[-1]
+
+    monkeypatch.setattr(trial, "build", remembered)
+    plain, frugal = Answers(False), Answers(False)
+    run_trial(prepared, POINT, seed=3, report=plain)
+    run_trial(_with_training(prepared, recompute=True), POINT, seed=3, report=frugal)
+    nodes = [[part for part in each.modules() if isinstance(part, ConvNode)] for each in built]
+    assert [{node.recomputes for node in each} for each in nodes] == [{False}, {True}]
+    expected = plain.results[0].metrics
+    assert frugal.results[0].metrics == pytest.approx(expected, rel=1e-4)
+
+
+def _short_of_memory(monkeypatch: pytest.MonkeyPatch, *, at_rung: int) -> list[bool]:
+    """Let training run out of memory on the way to a rung, unless it recomputes."""
+    attempts: list[bool] = []
+
+    def short(*arguments: Any, training: Training, **keywords: Any) -> Iterator[int]:
+        attempts.append(training.recompute)
+        for rung, epochs in enumerate(climb(*arguments, training=training, **keywords)):
+            if rung == at_rung and not training.recompute:
+                raise OutOfMemory("Tried to allocate 8 GiB")
+            yield epochs
+
+    monkeypatch.setattr(trial, "climb", short)
+    return attempts
+
+
+def test_a_trial_short_of_memory_is_begun_once_more_with_recomputation(
+    prepared: PreparedStudy, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    plain, frugal = Answers(True, False), Answers(True, False)
+    run_trial(prepared, POINT, seed=3, report=plain)
+    attempts = _short_of_memory(monkeypatch, at_rung=0)
+    run_trial(prepared, POINT, seed=3, report=frugal)
+    assert attempts == [False, True]
+    assert [result.epochs for result in frugal.results] == [1, 2]
+    for ours, theirs in zip(frugal.results, plain.results, strict=True):
+        assert ours.metrics == pytest.approx(theirs.metrics, rel=1e-4)
+        assert ours.verdict == "trained with recomputation"
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert record.getMessage() == (
+        "Tried to allocate 8 GiB; the trial of seed 3 is begun once more with recomputation"
+    )
+
+
+def test_a_trial_that_has_reported_or_recomputes_already_is_lost_without_memory(
+    prepared: PreparedStudy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts = _short_of_memory(monkeypatch, at_rung=1)
+    with pytest.raises(OutOfMemory, match="8 GiB"):
+        run_trial(prepared, POINT, seed=3, report=Answers(True, True, False))
+    assert attempts == [False]
+
+    def never(*_arguments: Any, **_keywords: Any) -> Iterator[int]:
+        raise OutOfMemory("Tried to allocate 9 GiB")
+
+    monkeypatch.setattr(trial, "climb", never)
+    with pytest.raises(OutOfMemory, match="9 GiB"):
+        run_trial(_with_training(prepared, recompute=True), POINT, seed=3, report=Answers())
+
+
+def test_a_device_without_room_for_the_student_or_its_scoring_loses_the_trial(
+    prepared: PreparedStudy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_arguments: Any, **_keywords: Any) -> None:
+        raise torch.OutOfMemoryError("Tried to allocate 8 GiB. More advice follows")
+
+    for name in ("predict", "build"):
+        monkeypatch.setattr(trial, name, full)
+        with pytest.raises(OutOfMemory, match=r"8 GiB$"):
+            run_trial(prepared, POINT, seed=3, report=Answers())
+
+
+def _many_trials(study: PreparedStudy, n: int) -> None:
+    for seed in range(n):
+        point = {**POINT, "architecture.params_budget": 3e3 + 10 * (seed % 40)}
+        run_trial(study, point, seed=seed, report=Answers(False))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_two_hundred_trials_in_one_process_leave_its_memory_flat(prepared: PreparedStudy) -> None:
+    process = psutil.Process()
+    _many_trials(prepared, 40)  # allocators and caches fill up
+    gc.collect()
+    before = process.memory_info().rss
+    _many_trials(prepared, 200)
+    gc.collect()
+    grown = process.memory_info().rss - before
+    # The weights and momenta of 200 students would be more than 5 MB.
+    assert grown < 2 * 2**20
+
+
+@pytest.fixture
+def on_gpu(spec: StudySpec, cache_dir: Path) -> PreparedStudy:
+    return prepare(spec, device="cuda", cache_dir=cache_dir)
+
+
+@pytest.mark.cuda
+def test_a_graph_gives_what_eager_steps_give_on_a_gpu(
+    on_gpu: PreparedStudy, caplog: pytest.LogCaptureFixture
+) -> None:
+    graphed, eager = Answers(True, False), Answers(True, False)
+    run_trial(on_gpu, POINT, seed=3, report=graphed)
+    run_trial(_with_training(on_gpu, cuda_graph="off"), POINT, seed=3, report=eager)
+    assert not caplog.records  # the step was recorded
+    for ours, theirs in zip(graphed.results, eager.results, strict=True):
+        assert ours.metrics["nll"] == pytest.approx(theirs.metrics["nll"], rel=0.02)
+
+
+@pytest.mark.cuda
+def test_trials_leave_the_memory_of_a_gpu_as_it_was(on_gpu: PreparedStudy) -> None:
+    taken = []
+    for _ in range(3):
+        _many_trials(on_gpu, 20)
+        gc.collect()
+        torch.cuda.empty_cache()
+        taken.append((torch.cuda.memory_allocated(), torch.cuda.memory_reserved()))
+    assert taken[1] == taken[2]

@@ -1,18 +1,24 @@
 import os
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, ClassVar
 
 import psutil
 import pytest
 import torch
 
-from autokd.distill import PreparedStudy, save_for_workers
+from autokd.distill import PreparedStudy, prepare, save_for_workers
 from autokd.errors import RunError, TrialError, WorkerDied
 from autokd.parameters import Value
 from autokd.runs import RungResult
+from autokd.search import mps, workers
 from autokd.search.crew import InlineCrew, Task
 from autokd.search.workers import WorkerCrew, default_workers, make_crew
+from autokd.study import StudySpec
 
 POINT: dict[str, Value] = {
     "architecture.params_budget": 4e3,
@@ -150,6 +156,82 @@ def test_zero_workers_train_in_this_process(prepared: PreparedStudy) -> None:
         assert isinstance(crew, InlineCrew)
 
 
-def test_the_default_is_one_worker_a_core_at_most_four_and_one_on_a_gpu() -> None:
-    assert default_workers("cpu") == min(os.cpu_count() or 1, 4)
-    assert default_workers("cuda") == 1
+@pytest.mark.parametrize(
+    ("device", "has_mps", "n_workers"), [("cpu", False, 4), ("cuda", True, 4), ("cuda", False, 1)]
+)
+def test_the_default_is_one_worker_a_core_at_most_four_and_one_on_a_gpu_without_mps(
+    device: str, has_mps: bool, n_workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mps, "is_offered", lambda: has_mps)
+    monkeypatch.setattr(os, "cpu_count", lambda: 16)
+    assert default_workers(device) == n_workers
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    assert default_workers(device) == min(n_workers, 3)
+
+
+class _Crew:
+    """A crew that remembers how it was made."""
+
+    made: ClassVar[list[dict[str, Any]]] = []
+
+    def __init__(self, folder: Path, **arguments: Any) -> None:
+        self.made.append(arguments)
+
+    def close(self) -> None:
+        self.made.append({"closed": True})
+
+
+@pytest.mark.parametrize(
+    ("device", "n_workers", "variables"),
+    [("cuda:0", 2, {"A": "1"}), ("cuda:0", 1, {}), ("cpu", 2, {})],
+)
+def test_several_workers_on_one_gpu_are_served_by_mps_until_they_are_gone(
+    device: str,
+    n_workers: int,
+    variables: dict[str, str],
+    prepared: PreparedStudy,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    @contextmanager
+    def served(where: torch.device) -> Iterator[dict[str, str]]:
+        assert str(where) == device
+        yield {"A": "1"}
+        assert _Crew.made[-1] == {"closed": True}
+
+    monkeypatch.setattr(mps, "served", served)
+    monkeypatch.setattr(workers, "WorkerCrew", _Crew)
+    with make_crew(replace(prepared, device=torch.device(device)), workers=n_workers):
+        made = _Crew.made[-1]
+    assert made["variables"] == variables
+    assert (made["device"], made["n_workers"]) == (device, n_workers)
+    assert _Crew.made[-1] == {"closed": True}
+
+
+@pytest.mark.slow
+def test_workers_have_the_variables_they_are_given(
+    handed_over: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crew = WorkerCrew(
+        handed_over, n_workers=1, device="cpu", threads=1, variables={"AUTOKD_TEST": "yes"}
+    )
+    try:
+        (child,) = psutil.Process().children()
+        assert child.environ()["AUTOKD_TEST"] == "yes"
+        assert child.environ()["OMP_NUM_THREADS"] == "1"
+    finally:
+        crew.close()
+
+
+@pytest.mark.slow
+@pytest.mark.cuda
+def test_workers_share_a_gpu(cache_dir: Path, spec: StudySpec, tmp_path: Path) -> None:
+    handler = Handler()
+    prepared = prepare(spec, device="cuda", cache_dir=cache_dir)
+    with make_crew(prepared, workers=2) as crew:
+        crew.submit(_task(0, tmp_path))
+        crew.submit(_task(1, tmp_path))
+        while len(handler.ended) < 2:
+            crew.step(handler)
+    assert handler.ended == {0: None, 1: None}
+    nll = [results[-1].metrics["nll"] for results in handler.results.values()]
+    assert nll[0] == pytest.approx(nll[1], rel=0.02)

@@ -4,9 +4,9 @@ from autokd.data.sources.arrays import arrays
 from autokd.data.sources.digits import digits
 from autokd.data.sources.image_folder import image_folder
 from autokd.data.sources.published import cifar10, cifar100, fashion_mnist
-from autokd.data.sources.request import Array, Found, Request, Source
+from autokd.data.sources.request import Array, Found, Part, Request, Source
 
-__all__ = ["SOURCES", "Array", "Found", "Request", "Source"]
+__all__ = ["SOURCES", "Array", "Found", "Part", "Request", "Source"]
 
 SOURCES: dict[str, Source] = {
     "digits": digits,

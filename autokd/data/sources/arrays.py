@@ -21,7 +21,7 @@ __all__ = ["arrays"]
 _CHANNELS = (1, 3)
 
 
-def arrays(request: Request) -> Found:
+def arrays(request: Request) -> Found[Split]:
     """Take images and labels as arrays.
 
     Args:

@@ -1,4 +1,4 @@
-"""Image files to pixels: as many files as there are, one array, one size.
+"""Image files to pixels: as many files as there are, one form for all.
 
 Eight bits a channel, with or without colour. Transparency is dropped, a camera's rotation mark is
 not followed (as in torchvision's ImageFolder), and images of more bits are refused, since
@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from PIL import Image, UnidentifiedImageError
 
 from autokd.errors import DataError
 
-__all__ = ["MAX_SIZE", "MIN_SIZE", "decode_images"]
+__all__ = ["MAX_SIZE", "MIN_SIZE", "Form", "decode_each", "decode_images", "find_form"]
 
 MIN_SIZE, MAX_SIZE = 8, 224
 """Smallest and largest height and width of an image, pixels."""
@@ -40,38 +41,85 @@ _AT_ONCE = 512
 _Pixels = NDArray[np.uint8]
 
 
+class Form(NamedTuple):
+    """What all images of a data set have in common.
+
+    Attributes:
+        channels: 1 if every image is grey, else 3; grey images then repeat theirs.
+        size: Height and width, pixels in [8, 224].
+        image_size: Height and width to bring every image to: the largest centred square is cut
+            out and resized with Pillow's bicubic filter. None takes the images as they are.
+        example: The image that gave the size, for messages.
+    """
+
+    channels: int
+    size: int
+    image_size: int | None
+    example: Path
+
+
+def find_form(paths: Sequence[Path], *, image_size: int | None) -> Form:
+    """Find out what images have in common, from the first one and the headers of the others.
+
+    Args:
+        paths: All files of the data set, at least one.
+        image_size: Height and width to bring every image to, pixels in [8, 224], or None.
+
+    Returns:
+        Their form.
+
+    Raises:
+        DataError: If a file that is looked at cannot be read, or if the first image cannot be
+            used; the message names the file.
+    """
+    first = _decode(paths[0], image_size=image_size)
+    _check_first(paths[0], first)
+    is_colour = first.ndim == 3 or any(_has_colour(path) for path in paths[1:])
+    return Form(3 if is_colour else 1, len(first), image_size, paths[0])
+
+
+def decode_each(paths: Sequence[Path], form: Form) -> Iterator[torch.Tensor]:
+    """Decode image files one after the other, large ones by several threads.
+
+    Args:
+        paths: Files, at least one.
+        form: What all images of their data set have in common.
+
+    Yields:
+        uint8, ``(channels, size, size)``, in the order of the paths.
+
+    Raises:
+        DataError: If a file cannot be read or has more than eight bits a channel, or, without
+            ``image_size``, if an image has another size than the others; the message names the
+            file.
+    """
+    for path, image in zip(paths, _decode_all(paths, image_size=form.image_size), strict=True):
+        if image.shape[:2] != (form.size, form.size):
+            raise DataError(
+                f"{path} is {_size(image)} pixels, but {form.example} is {form.size}x{form.size}; "
+                "set [data.image_size] to bring all images to one size"
+            )
+        if image.ndim == 3 and form.channels == 1:
+            raise DataError(f"{path}: its header says that it is grey, its pixels have colour")
+        planes = image[None] if image.ndim == 2 else image.transpose(2, 0, 1)
+        pixels = np.broadcast_to(planes, (form.channels, form.size, form.size))
+        yield torch.from_numpy(pixels.copy())
+
+
 def decode_images(paths: Sequence[Path], *, image_size: int | None) -> torch.Tensor:
     """Decode image files into one tensor.
 
     Args:
         paths: Files, at least one.
-        image_size: Height and width to bring every image to, pixels in [8, 224]: the largest
-            centred square is cut out and resized with Pillow's bicubic filter. None takes the
-            images as they are: square and of one size.
+        image_size: As for `find_form`.
 
     Returns:
-        uint8, ``(n, channels, size, size)`` in the order of the paths; one channel if every image
-        is grey, else three (grey images then repeat theirs).
+        uint8, ``(n, channels, size, size)`` in the order of the paths.
 
     Raises:
-        DataError: If a file cannot be read or has more than eight bits a channel, or, without
-            ``image_size``, if an image is not square, differs in size from the first, or is
-            smaller than 8 or larger than 224 pixels; the message names the file.
+        DataError: As `find_form` and `decode_each` do.
     """
-    first = _decode(paths[0], image_size=image_size)
-    size = len(first)
-    _check_first(paths[0], first)
-    pixels = np.empty((len(paths), 1 if first.ndim == 2 else 3, size, size), dtype=np.uint8)
-    for index, image in enumerate(_decode_all(paths, image_size=image_size)):
-        if image.shape[:2] != (size, size):
-            raise DataError(
-                f"{paths[index]} is {_size(image)} pixels, but {paths[0]} is {size}x{size}; "
-                "set [data.image_size] to bring all images to one size"
-            )
-        if image.ndim == 3 and pixels.shape[1] == 1:
-            pixels = pixels.repeat(3, axis=1)
-        pixels[index] = image if image.ndim == 2 else image.transpose(2, 0, 1)
-    return torch.from_numpy(pixels)
+    return torch.stack(list(decode_each(paths, find_form(paths, image_size=image_size))))
 
 
 def _decode_all(paths: Sequence[Path], *, image_size: int | None) -> Iterator[_Pixels]:
@@ -86,6 +134,10 @@ def _decode_all(paths: Sequence[Path], *, image_size: int | None) -> Iterator[_P
             0, len(paths), _AT_ONCE
         ):  # in portions, so that decoded images do not pile up
             yield from pool.map(decode, paths[start : start + _AT_ONCE])
+
+
+def _has_colour(path: Path) -> bool:
+    return _open(path, is_whole=False).mode not in _GREY_MODES
 
 
 def _decode(path: Path, *, image_size: int | None) -> _Pixels:
@@ -107,8 +159,11 @@ def _fit(image: Image.Image, size: int) -> Image.Image:
     return centre.resize((size, size), Image.Resampling.BICUBIC)
 
 
-def _open(path: Path) -> Image.Image:
+def _open(path: Path, *, is_whole: bool = True) -> Image.Image:
     try:
+        if not is_whole:
+            with Image.open(path) as header:
+                return header
         image = Image.open(io.BytesIO(path.read_bytes()))
         image.load()
     except UnidentifiedImageError as error:

@@ -13,7 +13,7 @@ __all__ = ["digits"]
 _MAX_VALUE = 16
 
 
-def digits(request: Request) -> Found:
+def digits(request: Request) -> Found[Split]:
     """Read the digits from the installed scikit-learn.
 
     Args:

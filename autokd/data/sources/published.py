@@ -31,7 +31,7 @@ _FAILURES = (
 )
 
 
-def fashion_mnist(request: Request) -> Found:
+def fashion_mnist(request: Request) -> Found[Split]:
     """Read FashionMNIST: 60,000 + 10,000 grey images of 28x28 pixels, ten classes.
 
     Args:
@@ -46,7 +46,7 @@ def fashion_mnist(request: Request) -> Found:
     return _read("FashionMNIST", request)
 
 
-def cifar10(request: Request) -> Found:
+def cifar10(request: Request) -> Found[Split]:
     """Read CIFAR-10: 50,000 + 10,000 colour images of 32x32 pixels, ten classes.
 
     Args:
@@ -61,7 +61,7 @@ def cifar10(request: Request) -> Found:
     return _read("CIFAR10", request)
 
 
-def cifar100(request: Request) -> Found:
+def cifar100(request: Request) -> Found[Split]:
     """Read CIFAR-100: 50,000 + 10,000 colour images of 32x32 pixels, a hundred classes.
 
     Args:
@@ -76,7 +76,7 @@ def cifar100(request: Request) -> Found:
     return _read("CIFAR100", request)
 
 
-def _read(name: str, request: Request) -> Found:
+def _read(name: str, request: Request) -> Found[Split]:
     # Imported here: torchvision takes a second to import, and workers never read a source.
     from torchvision import datasets
 

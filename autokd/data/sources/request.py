@@ -3,18 +3,24 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from numpy.typing import NDArray
 from torch import Tensor
 
+from autokd.data.sources.unread import ImageFiles
 from autokd.data.tensors import Split
 from autokd.study import DataSpec
 
-__all__ = ["Array", "Found", "Request", "Source"]
+__all__ = ["Array", "Found", "Part", "Request", "Source"]
 
 Array = NDArray[Any] | Tensor
 """A NumPy array or a tensor on any device."""
+
+Part = Split | ImageFiles
+"""Images of a source, in memory or still in their files."""
+
+_Part = TypeVar("_Part", bound=Part, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Found(Generic[_Part]):
     """Everything that a source has, before any cut.
 
     Attributes:
@@ -43,10 +49,10 @@ class Found:
         class_names: Names by class index.
     """
 
-    train: Split
-    test: Split | None
+    train: _Part
+    test: _Part | None
     class_names: tuple[str, ...]
 
 
-Source = Callable[[Request], Found]
+Source = Callable[[Request], Found[Part]]
 """A source reads its images or raises `DataError`; it neither cuts nor augments."""

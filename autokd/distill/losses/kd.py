@@ -52,7 +52,8 @@ def kd_loss(
     Args:
         student: Student logits, ``(batch, classes)``.
         teacher: Teacher logits, ``(batch, classes)``; receives no gradient. None is refused.
-        labels: Class indices, ``(batch,)``, int64.
+        labels: Class indices, ``(batch,)``, int64, or for mixed views class probabilities,
+            ``(batch, classes)``, of a floating type.
         temperature: Softening of both sides in the soft term, > 0; the hard term is not softened.
         soft_weight: Weight of the soft term, in [0, 1]; the hard term gets the rest.
 

@@ -14,7 +14,8 @@ def hard_label_loss(student: Tensor, teacher: Tensor | None, labels: Tensor) -> 
     Args:
         student: Student logits, ``(batch, classes)``.
         teacher: Teacher logits, ``(batch, classes)``, or None; not read.
-        labels: Class indices, ``(batch,)``, int64.
+        labels: Class indices, ``(batch,)``, int64, or for mixed views class probabilities,
+            ``(batch, classes)``, of a floating type.
 
     Returns:
         Mean over the batch in nats, shape ``()``; NaN for an empty batch.

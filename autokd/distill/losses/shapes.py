@@ -12,15 +12,17 @@ def check_labels(logits: Tensor, labels: Tensor) -> None:
 
     Args:
         logits: Student logits, ``(batch, classes)``.
-        labels: Class indices, ``(batch,)``.
+        labels: Class indices, int64, ``(batch,)``, or class probabilities, of a floating type,
+            ``(batch, classes)``.
 
     Raises:
         ShapeError: If either has another shape.
     """
-    if logits.ndim != 2 or labels.shape != logits.shape[:1]:
+    shape = logits.shape if labels.is_floating_point() else logits.shape[:1]
+    if logits.ndim != 2 or labels.shape != shape:
         raise ShapeError(
-            "logits must be (batch, classes) and labels (batch,), "
-            f"found {tuple(logits.shape)} and {tuple(labels.shape)}"
+            "logits must be (batch, classes) and labels (batch,), or probabilities (batch, "
+            f"classes), found {tuple(logits.shape)} and {tuple(labels.shape)}"
         )
 
 

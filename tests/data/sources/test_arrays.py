@@ -6,6 +6,7 @@ import torch
 
 from autokd.data.sources.arrays import arrays
 from autokd.data.sources.request import Found, Request
+from autokd.data.tensors import Split
 from autokd.errors import DataError
 from autokd.study import DataSpec
 
@@ -13,7 +14,7 @@ _N = 6
 _LABELS = np.arange(_N) % 2
 
 
-def _take(images: Any, labels: Any = _LABELS) -> Found:
+def _take(images: Any, labels: Any = _LABELS) -> Found[Split]:
     return arrays(Request(DataSpec(source="arrays"), None, (images, labels)))
 
 

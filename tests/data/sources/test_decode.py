@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ import torch
 from PIL import Image
 
 from autokd.data.sources import decode
-from autokd.data.sources.decode import decode_images
+from autokd.data.sources.decode import decode_each, decode_images, find_form
 from autokd.errors import DataError
 
 WriteImages = Callable[..., list[Path]]
@@ -61,6 +62,31 @@ def test_among_colour_images_a_grey_one_repeats_its_channel(
     assert torch.equal(grey, expected.expand(3, 8, 8))
     colour = np.asarray(Image.open(paths[order.index("RGB")])).transpose(2, 0, 1)
     assert torch.equal(decoded[order.index("RGB")], torch.from_numpy(colour.copy()))
+
+
+def test_the_form_is_read_from_headers_without_decoding_all(
+    write_images: WriteImages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = write_images("grey", 3, mode="L") + write_images("colour", 1)
+    decoded: list[Path] = []
+    decode_whole = decode._decode
+
+    def note(path: Path, *, image_size: int | None) -> Any:
+        decoded.append(path)
+        return decode_whole(path, image_size=image_size)
+
+    monkeypatch.setattr(decode, "_decode", note)
+    form = find_form(paths, image_size=None)
+    assert form == (3, 8, None, paths[0])
+    assert decoded == paths[:1]
+    assert find_form(paths[:3], image_size=16)[:3] == (1, 16, 16)
+
+
+def test_a_header_that_promised_grey_is_held_to_it(write_images: WriteImages) -> None:
+    grey, colour = write_images("grey", 1, mode="L"), write_images("colour", 1)
+    form = find_form(grey, image_size=None)
+    with pytest.raises(DataError, match=r"colour/000.png: its header says that it is grey"):
+        list(decode_each(colour, form))
 
 
 def test_image_size_takes_the_centre_square(tmp_path: Path) -> None:

@@ -19,6 +19,21 @@ def test_loss_of_two_classes_is_a_softplus_of_the_gap() -> None:
     assert loss.item() == pytest.approx(expected, abs=1e-12)
 
 
+def test_probabilities_cost_their_mean_over_the_classes_they_name() -> None:
+    logits = torch.tensor([[2.0, -1.0, 0.3]], dtype=torch.float64)
+    single = [hard_label_loss(logits, None, torch.tensor([label])).item() for label in range(3)]
+    shares = torch.tensor([[0.25, 0.75, 0.0]], dtype=torch.float64)
+    mixed = hard_label_loss(logits, None, shares).item()
+    assert mixed == pytest.approx(0.25 * single[0] + 0.75 * single[1], abs=1e-12)
+
+
+def test_certain_probabilities_cost_what_the_label_does() -> None:
+    logits, labels = torch.randn(4, 3), torch.tensor([0, 1, 2, 0])
+    certain = torch.nn.functional.one_hot(labels, 3).float()
+    expected = hard_label_loss(logits, None, labels)
+    assert torch.allclose(hard_label_loss(logits, None, certain), expected)
+
+
 def test_the_teacher_is_not_read() -> None:
     logits, labels = torch.randn(4, 3), torch.tensor([0, 1, 2, 0])
     with_teacher = hard_label_loss(logits, torch.full((4, 3), torch.nan), labels)

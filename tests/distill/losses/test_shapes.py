@@ -1,5 +1,6 @@
 import pytest
 import torch
+from torch import Tensor
 
 from autokd.distill.losses.shapes import check_labels, check_same
 from autokd.errors import ShapeError
@@ -8,12 +9,17 @@ from autokd.errors import ShapeError
 def test_fitting_shapes_pass_and_the_teacher_is_handed_back() -> None:
     student, teacher = torch.zeros(2, 3), torch.ones(2, 3)
     check_labels(student, torch.zeros(2, dtype=torch.int64))
+    check_labels(student, torch.full((2, 3), 1 / 3))
     assert check_same(student, teacher) is teacher
 
 
-def test_labels_that_are_no_class_indices_are_refused() -> None:
-    with pytest.raises(ShapeError, match=r"labels \(batch,\), found \(2, 3\) and \(2, 3\)"):
-        check_labels(torch.zeros(2, 3), torch.zeros(2, 3))
+@pytest.mark.parametrize(
+    "labels",
+    [torch.zeros(2, 3, dtype=torch.int64), torch.zeros(2), torch.zeros(2, 4), torch.zeros(3)],
+)
+def test_labels_that_are_neither_indices_nor_probabilities_are_refused(labels: Tensor) -> None:
+    with pytest.raises(ShapeError, match=r"or probabilities .*, found \(2, 3\) and \("):
+        check_labels(torch.zeros(2, 3), labels)
 
 
 def test_a_missing_teacher_is_refused() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from autokd.distill.files import check_space, check_writable, replacing, writing_to
+from autokd.data.store.files import check_space, check_writable, replacing, writing_to
 from autokd.errors import RunError
 
 Usage = namedtuple("Usage", ["total", "used", "free"])

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from autokd.distill import table as table_module
-from autokd.distill.table import Table
+from autokd.data.store import table as table_module
+from autokd.data.store.table import Table
 from autokd.errors import RunError
 
 
@@ -118,7 +118,7 @@ def test_a_damaged_table_is_reported_and_worked_out_anew(
         assert _values(table.read_or_fill(2, work)) == [0, 1]
     assert work.done == [0, 1, 0, 1]
     assert len(caplog.records) == 1
-    assert caplog.records[0].name == "autokd.distill.table"
+    assert caplog.records[0].name == "autokd.data.store.table"
     assert re.search(reason, caplog.text)
 
 

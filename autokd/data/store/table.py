@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from autokd.distill.arrays import checksum, open_array, write_array
-from autokd.distill.files import check_space, replacing
+from autokd.data.store.arrays import checksum, open_array, write_array
+from autokd.data.store.files import check_space, replacing
 
 __all__ = ["Table"]
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from autokd.distill.arrays import checksum, open_array, write_array
+from autokd.data.store.arrays import checksum, open_array, write_array
 
 
 def test_parts_come_back_as_one_array(tmp_path: Path) -> None:

@@ -1,0 +1,236 @@
+"""What the timing benchmarks share: the machine, alternation, disturbance, spread, JSON.
+
+Contenders are measured in rounds, each contender once a round, the order turned round every time,
+so that a machine that slows down slows all of them. A contender measures itself and returns its
+rate (work per second of wall time); beside it a round keeps the CPU seconds of this process with
+its children, and how many cores *others* kept busy meanwhile, stolen time of a virtual machine
+included. A round in which they kept more than `LOUD` busy is kept but not counted, and measured
+again, up to twice as many rounds as asked for.
+
+A result file is resumed when hardware, versions, settings and the measured code are the same, and
+begun anew otherwise.
+"""
+
+import datetime
+import hashlib
+import json
+import math
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+
+import autokd
+
+LOUD = 0.3
+"""Cores that others may keep busy in a round that counts."""
+
+_ROOMS = ("data", "distill", "graphs", "students", "teachers")
+
+Contender = Callable[[], float]
+"""Does its work once and returns its rate, work per second."""
+
+
+class Result:
+    """A benchmark's JSON: what it was measured on, and its units.
+
+    Args:
+        path: The file; None keeps nothing, for a quick look.
+        settings: What a unit's figures depend on beyond the machine; units measured with other
+            settings are dropped.
+    """
+
+    def __init__(self, path: Path | None, settings: Mapping[str, Any]) -> None:
+        self._path = path
+        self._about = {**machine(), "settings": dict(settings), "code": code_digest()}
+        self.content: dict[str, Any] = {**self._about, "date": today(), "units": {}}
+        if path is not None and path.exists():
+            earlier = json.loads(path.read_text())
+            if all(earlier.get(key) == value for key, value in self._about.items()):
+                self.content = earlier
+
+    def unit(self, name: str) -> dict[str, Any]:
+        """Find or begin one unit, such as a pair of networks."""
+        unit: dict[str, Any] = self.content["units"].setdefault(name, {})
+        return unit
+
+    def save(self, **more: Any) -> None:
+        """Write the file in one step, with what is added to its top level."""
+        self.content.update(more)
+        if self._path is not None:
+            temporary = self._path.with_suffix(".tmp")
+            temporary.write_text(json.dumps(self.content, indent=1) + "\n")
+            temporary.replace(self._path)
+
+
+def measure_rounds(
+    unit: dict[str, Any],
+    contenders: Mapping[str, Contender],
+    *,
+    repeats: int,
+    save: Callable[[], None],
+) -> None:
+    """Add rounds to a unit until enough of them were quiet."""
+    rounds = unit.setdefault("rounds", [])
+    while len(quiet(rounds)) < repeats and len(rounds) < 2 * repeats:
+        names = list(contenders) if len(rounds) % 2 == 0 else list(reversed(contenders))
+        load = os.getloadavg()[0]
+        samples = {name: sample(contenders[name]) for name in names}
+        rounds.append({"load_average_before": load, "samples": samples})
+        shown = {name: round(found["rate"], 3) for name, found in samples.items()}
+        loudest = max(found["others"] for found in samples.values())
+        print(f"  round {len(rounds)}: {shown}; others {loudest:.2f} cores", flush=True)
+        save()
+
+
+def sample(contender: Contender) -> dict[str, float]:
+    """Run a contender once."""
+    busy, own, began = _busy_seconds(), _own_seconds(), time.perf_counter()
+    rate = contender()
+    seconds, used = time.perf_counter() - began, _own_seconds() - own
+    others = max(_busy_seconds() - busy - used, 0.0) / seconds
+    return {"rate": rate, "seconds": seconds, "cpu_seconds": used, "others": others}
+
+
+def timed(work: Callable[[], float]) -> Contender:
+    """Make a contender of a function that returns how much work it did."""
+
+    def contender() -> float:
+        began = time.perf_counter()
+        amount = work()
+        return amount / (time.perf_counter() - began)
+
+    return contender
+
+
+def quiet(rounds: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Choose the rounds in which others left the machine alone."""
+    return [
+        one for one in rounds if all(found["others"] <= LOUD for found in one["samples"].values())
+    ]
+
+
+def counted(unit: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Choose the rounds that a summary counts: the quiet ones, or all where there are none."""
+    return quiet(unit["rounds"]) or list(unit["rounds"])
+
+
+def rates(unit: Mapping[str, Any], name: str) -> list[float]:
+    """List a contender's rate in every round that counts."""
+    return [one["samples"][name]["rate"] for one in counted(unit)]
+
+
+def disturbance(unit: Mapping[str, Any]) -> dict[str, Any]:
+    """Say how quiet the machine was."""
+    loudest = [max(found["others"] for found in one["samples"].values()) for one in unit["rounds"]]
+    return {
+        "n_quiet": len(quiet(unit["rounds"])),
+        "n_rounds": len(unit["rounds"]),
+        "others_cores": spread(loudest),
+        "load_average_before": spread([one["load_average_before"] for one in unit["rounds"]]),
+    }
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Describe some values: median, smallest, largest, how many, standard error of the mean."""
+    error = statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None
+    return {
+        "median": rounded(statistics.median(values)),
+        "min": rounded(min(values)),
+        "max": rounded(max(values)),
+        "n": len(values),
+        "standard_error": None if error is None else rounded(error),
+    }
+
+
+def rounded(value: float) -> float:
+    """Keep five digits."""
+    return float(f"{value:.5g}")
+
+
+def operator_shares(work: Callable[[], object], *, n_largest: int = 12) -> dict[str, float]:
+    """Profile some work: each torch operator's share of the CPU time, the largest ones."""
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        work()
+    found = {event.key: event.self_cpu_time_total for event in profile.key_averages()}
+    total = sum(found.values())
+    largest = sorted(found.items(), key=lambda item: -item[1])[:n_largest]
+    return {name: rounded(seconds / total) for name, seconds in largest}
+
+
+def use_one_thread() -> None:
+    """Let torch compute on one thread in this process."""
+    torch.set_num_threads(1)
+
+
+def machine() -> dict[str, Any]:
+    """Describe hardware and versions."""
+    names = ("torch", "torchvision", "numpy", "networkx", "torchdistill")
+    return {
+        "hardware": f"{platform.machine()}, {cpu_model()}, {os.cpu_count()} cores",
+        "bfloat16": {"amx": has_amx(), "capability": torch.backends.cpu.get_cpu_capability()},
+        "versions": {
+            "autokd": autokd.__version__,
+            "python": platform.python_version(),
+            **{name: found for name in names if (found := _version(name))},
+        },
+    }
+
+
+def has_amx() -> bool:
+    """Tell whether the CPU multiplies bfloat16 matrices in tiles."""
+    return bool(getattr(torch.cpu, "_is_amx_tile_supported", bool)())
+
+
+def cpu_model() -> str:
+    """Name the processor, where the system says."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), "")
+
+
+def code_digest() -> str:
+    """Hash the code that is measured, so that figures of two versions are never mixed."""
+    digest = hashlib.sha256()
+    for room in _ROOMS:
+        for path in sorted((Path(autokd.__file__).parent / room).rglob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def today() -> str:
+    """Give the date."""
+    return datetime.date.today().isoformat()
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _busy_seconds() -> float:
+    times = psutil.cpu_times()
+    names = ("user", "nice", "system", "irq", "softirq", "steal")
+    return float(sum(getattr(times, name, 0.0) for name in names))
+
+
+def _own_seconds() -> float:
+    own = psutil.Process()
+    total = sum(own.cpu_times()[:4])  # user, system, and those of children that ended
+    for child in own.children(recursive=True):
+        try:
+            total += sum(child.cpu_times()[:4])
+        except psutil.NoSuchProcess:
+            continue
+    return float(total)

@@ -1,0 +1,64 @@
+import pytest
+import torch
+from torch import Tensor, nn
+
+from autokd.distill.losses import LOSSES
+from autokd.distill.source import Batch
+from autokd.distill.step import Step
+from autokd.study import Training
+
+BATCH = Batch(torch.rand(6, 1, 2, 2), None, torch.tensor([0, 1, 2, 0, 1, 2]))
+
+
+@pytest.fixture
+def network() -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(4, 3))
+
+
+def _step(network: nn.Module) -> Step:
+    return Step(
+        network,
+        loss=LOSSES["none"],
+        training=Training(weight_decay=0.0),
+        precision="float32",
+        device=torch.device("cpu"),
+    )
+
+
+def _loss(network: nn.Module) -> Tensor:
+    return nn.functional.cross_entropy(network(BATCH.images), BATCH.labels)
+
+
+def test_losses_add_up_in_a_tensor_until_it_is_emptied(network: nn.Module) -> None:
+    step, losses = _step(network), []
+    for _ in range(2):
+        losses.append(_loss(network).item())
+        step(BATCH, 0.1)
+    assert float(step.total) == pytest.approx(sum(losses), rel=1e-6)
+    step.total.zero_()
+    last = _loss(network).item()
+    step(BATCH, 0.1)
+    assert float(step.total) == pytest.approx(last, rel=1e-6)
+
+
+def test_a_first_step_goes_down_the_gradient(network: nn.Module) -> None:
+    weight = network.get_parameter("1.weight")
+    (slope,) = torch.autograd.grad(_loss(network), [weight])
+    before = weight.detach().clone()
+    _step(network)(BATCH, 0.1)
+    # Nesterov's first step from rest: the gradient, and momentum times it.
+    torch.testing.assert_close(weight.detach(), before - 0.1 * 1.9 * slope)
+
+
+def test_a_rate_in_a_tensor_is_the_rate(network: nn.Module) -> None:
+    other = nn.Sequential(nn.Flatten(), nn.Linear(4, 3))
+    other.load_state_dict(network.state_dict())
+    _step(network)(BATCH, 0.3)
+    _step(other)(BATCH, torch.tensor(0.3))
+    torch.testing.assert_close(network.state_dict(), other.state_dict())
+
+
+def test_gradients_of_a_step_that_broke_off_are_dropped(network: nn.Module) -> None:
+    torch.autograd.backward(_loss(network))
+    _step(network).drop_gradients()
+    assert all(parameter.grad is None for parameter in network.parameters())

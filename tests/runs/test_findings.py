@@ -1,0 +1,55 @@
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from autokd.errors import RunError
+from autokd.runs import Record, RunFolder, RungResult, load_run
+from autokd.runs.findings import Findings
+from autokd.study import StudySpec
+
+
+def _findings(spec: StudySpec, *, tests: dict[str, dict[str, float]] | None = None) -> Findings:
+    records = [
+        Record(slot, 0, slot, {"kd.temperature": 2.0 + slot})
+        .with_rung(RungResult(1, {"top1": top1 - 0.1, "params": params}, goes_on=True))
+        .with_rung(RungResult(4, {"top1": top1, "params": params}))
+        .ended("complete", at_s=float(slot))
+        for slot, (top1, params) in enumerate([(0.9, 2e3), (0.8, 3e3), (0.95, 9e3)])
+    ]
+    info = {"teacher": {"name": "resnet8"}}
+    return Findings(Path("runs/x"), spec=spec, info=info, records=records, tests=tests or {})
+
+
+def test_tables_are_those_of_the_run(four_trials: RunFolder) -> None:
+    run = load_run(four_trials.path)
+    found = run.findings()
+    for table in ("trials", "front", "curves", "hypervolume", "rung_correlation"):
+        pd.testing.assert_frame_equal(getattr(found, table)(), getattr(run, table)())
+    assert found.importance() == run.importance()
+    assert found.graph(2) == run.graph(2)
+    assert (found.first_metric, found.size_metric) == (run.first_metric, run.size_metric)
+    assert (found.axes, found.teacher) == (run.axes, run.teacher)
+
+
+def test_front_shows_the_tests_that_are_known(spec: StudySpec) -> None:
+    front = _findings(spec, tests={"2": {"top1": 0.94}}).front()
+    assert list(front["trial"]) == [0, 2]
+    assert list(front.columns[:4]) == ["trial", "state", "reason", "test_top1"]
+    assert front["test_top1"].isna().tolist() == [True, False]
+
+
+def test_a_table_that_its_reader_changes_stays_as_it_was(spec: StudySpec) -> None:
+    found = _findings(spec)
+    for table in (found.trials, found.front, found.curves, found.hypervolume):
+        before = table()
+        changed = table()
+        changed.loc[:, "trial"] = -1
+        changed["more"] = 0
+        pd.testing.assert_frame_equal(table(), before)
+
+
+def test_a_graph_that_is_missing_is_refused(spec: StudySpec, tmp_path: Path) -> None:
+    found = Findings(tmp_path, spec=spec, info={}, records=[], tests={})
+    with pytest.raises(RunError, match=r"slots/0007/student\.json"):
+        found.graph(7)
