@@ -5,7 +5,8 @@ so that a machine that slows down slows all of them. A contender measures itself
 rate (work per second of wall time); beside it a round keeps the CPU seconds of this process with
 its children, and how many cores *others* kept busy meanwhile, stolen time of a virtual machine
 included. A round in which they kept more than `LOUD` busy is kept but not counted, and measured
-again, up to twice as many rounds as asked for.
+again, up to twice as many rounds a call as asked for; where no round was quiet, all are counted,
+and the summary's `machine` says so.
 
 A result file is resumed when hardware, versions, settings and the measured code are the same, and
 begun anew otherwise.
@@ -77,9 +78,10 @@ def measure_rounds(
     repeats: int,
     save: Callable[[], None],
 ) -> None:
-    """Add rounds to a unit until enough of them were quiet."""
+    """Add rounds to a unit until enough of them were quiet, twice as many as asked at most."""
     rounds = unit.setdefault("rounds", [])
-    while len(quiet(rounds)) < repeats and len(rounds) < 2 * repeats:
+    most = len(rounds) + 2 * repeats
+    while not is_complete(unit, repeats=repeats) and len(rounds) < most:
         names = list(contenders) if len(rounds) % 2 == 0 else list(reversed(contenders))
         load = os.getloadavg()[0]
         samples = {name: sample(contenders[name]) for name in names}
@@ -88,6 +90,11 @@ def measure_rounds(
         loudest = max(found["others"] for found in samples.values())
         print(f"  round {len(rounds)}: {shown}; others {loudest:.2f} cores", flush=True)
         save()
+
+
+def is_complete(unit: Mapping[str, Any], *, repeats: int) -> bool:
+    """Tell whether a unit has enough quiet rounds."""
+    return len(quiet(unit.get("rounds", []))) >= repeats
 
 
 def sample(contender: Contender) -> dict[str, float]:

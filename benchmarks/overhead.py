@@ -5,9 +5,9 @@
 Claim measured: proposed, drawn, raced, told and stored within 25 ms a trial with three objectives
 (top1, params, macs), TPE and SQLite. The search's own loop runs on a crew that answers at once
 with invented results, up the three rungs of a ladder, so whatever the loop does between two
-trainings is in the figure. Contenders in the same run, in turns: Optuna's default TPE with its SQLite storage,
-and NSGA-II with its journal, each asked for the same parameters and told three values and one user
-attribute a trial; their history is written beforehand and not timed.
+trainings is in the figure. Contenders in the same run, in turns: Optuna's default TPE with its
+SQLite storage, and NSGA-II with its journal, each asked for the same parameters and told three
+values and one user attribute a trial; their history is written beforehand and not timed.
 
 Building a student's module and writing its weights are timed apart: both belong to its training.
 A size and contender that has a result in the JSON is not measured again.

@@ -33,6 +33,7 @@ from measuring import (
     counted,
     disturbance,
     has_amx,
+    is_complete,
     measure_rounds,
     operator_shares,
     rates,
@@ -93,6 +94,8 @@ def main() -> None:
     settings |= {"images": "random" if options.data is None else "cifar10_jpeg"}
     result = Result(None if options.quick else RESULT, {**settings, "torchdistill": torchdistill})
     for pair in PAIRS:
+        if is_complete(result.unit(pair.name), repeats=options.repeats):
+            continue
         images = read_images(64 if options.quick else pair.n_images, options.data)
         measure(pair, result, images, options, has_torchdistill="version" in torchdistill)
     print(json.dumps(in_short(result.content["summary"]), indent=1))

@@ -14,7 +14,12 @@ from autokd.report.gallery import chosen_trials, gallery
 from autokd.report.gathered import IMPORTANCE_LIMIT, Gathered
 from autokd.report.html import Panel, Width
 from autokd.report.parameters import AXIS_LIMIT, LINE_LIMIT, importance_figure, parallel_figure
-from autokd.report.progress import best_figure, curves_figure, hypervolume_figure
+from autokd.report.progress import (
+    CURVE_LIMIT,
+    best_figure,
+    curves_figure,
+    hypervolume_figure,
+)
 
 __all__ = [
     "comparison",
@@ -108,7 +113,12 @@ def curves(run: Gathered) -> Panel:
     Returns:
         The panel.
     """
-    note = "Validation at the end of each rung; a line that ends early was stopped by the race."
+    n_behind = len(run.behind())
+    some = f" Lines behind the front: {CURVE_LIMIT:,} of {n_behind:,} trials."
+    note = (
+        "Validation at the end of each rung; a line that ends early was stopped by the race."
+        f"{some if n_behind > CURVE_LIMIT else ''}"
+    )
     return Panel(
         "Learning curves by rung", _or(curves_figure(run), "No rung was reached."), note, 7
     )

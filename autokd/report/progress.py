@@ -13,7 +13,10 @@ from autokd.report.rounding import metric_title
 from autokd.report.teacher_line import add_teachers
 from autokd.report.theme import DIMMED, FAINT, FRONT, KNEE, clean, new_figure, run_style
 
-__all__ = ["best_figure", "curves_figure", "hypervolume_figure"]
+__all__ = ["CURVE_LIMIT", "best_figure", "curves_figure", "hypervolume_figure"]
+
+CURVE_LIMIT = 500
+"""Trials behind the front that the learning curves show at most: more lines hide each other."""
 
 _HEIGHT = 300
 
@@ -85,7 +88,7 @@ def curves_figure(run: Gathered) -> go.Figure | None:
         x={"title": {"text": "epochs (rungs of the ladder)"}, **axis},
         y={"title": {"text": f"{metric_title(run.quality)} (validation)"}},
     )
-    front, behind = run.front["trial"], thinned(run.behind(), POINT_LIMIT)
+    front, behind = run.front["trial"], thinned(run.behind(), CURVE_LIMIT)
     groups = [
         ("stopped early", behind.loc[behind["state"] == "stopped", "trial"], FAINT, 1.0),
         ("dominated", behind.loc[behind["state"] == "complete", "trial"], DIMMED, 1.0),

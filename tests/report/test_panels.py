@@ -3,7 +3,7 @@ from dataclasses import replace
 import plotly.graph_objects as go
 import pytest
 
-from autokd.report import panels
+from autokd.report import panels, progress
 from autokd.report.gallery import DRAWING_LIMIT
 from autokd.report.gathered import IMPORTANCE_LIMIT, Gathered, gather
 from autokd.report.html import Panel, Width
@@ -63,6 +63,21 @@ def test_cut_of_importance_is_the_one_of_the_run_and_is_stated(
     monkeypatch.setattr(panels, "IMPORTANCE_LIMIT", n_complete - 1)
     stated = f"Found from {n_complete - 1} of {n_complete} complete trials."
     assert panels.importance(gathered).note.endswith(stated)
+
+
+def test_cut_of_learning_curves_is_stated(
+    gathered: Gathered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n_behind = len(gathered.behind())
+    assert "Lines behind" not in panels.curves(gathered).note
+    for module in (panels, progress):
+        monkeypatch.setattr(module, "CURVE_LIMIT", 7)
+    panel = panels.curves(gathered)
+    assert panel.note.endswith(f"Lines behind the front: 7 of {n_behind} trials.")
+    assert isinstance(panel.body, go.Figure)
+    behind = [trace for trace in panel.body.data if trace.name in ("stopped early", "dominated")]
+    drawn = {slot for trace in behind for slot in trace.customdata if slot is not None}
+    assert len(drawn) == 7
 
 
 def test_whole_front_drawn_is_stated(gathered: Gathered) -> None:
