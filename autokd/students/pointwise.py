@@ -5,6 +5,9 @@ from torch.nn import functional
 
 __all__ = ["Pointwise", "conv1x1"]
 
+_MOST_POSITIONS = 2**13
+"""Pixels of a batch beyond which the convolution is as fast, or faster."""
+
 
 class Pointwise(nn.Conv2d):
     """A 1x1 convolution that trains as a matrix product on a CPU."""
@@ -28,14 +31,15 @@ def conv1x1(maps: Tensor, weight: Tensor, bias: Tensor | None, *, trains: bool) 
         maps: ``(batch, channels, height, width)``.
         weight: ``(out_channels, channels, 1, 1)``.
         bias: ``(out_channels,)`` or None.
-        trains: Whether a backward pass will come. On a CPU and channels last in memory this is
-            then done as a matrix product, without any copy: a convolution's backward pass costs
-            twice as much there, most of it before the arithmetic begins.
+        trains: Whether a backward pass will come. On a CPU, with few positions channels last in
+            memory, this is then done as a matrix product, without any copy: a convolution's
+            backward pass costs up to twice as much there, most of it before the arithmetic begins.
 
     Returns:
         ``(batch, out_channels, height, width)``.
     """
-    if not trains or maps.device.type != "cpu":
+    n_positions = maps.numel() // maps.shape[1]
+    if not trains or not maps.is_cpu or n_positions > _MOST_POSITIONS:
         return functional.conv2d(maps, weight, bias)
     product = functional.linear(maps.permute(0, 2, 3, 1), weight.flatten(1), bias)
     return product.permute(0, 3, 1, 2)

@@ -31,7 +31,7 @@ def test_export_that_nothing_fits_says_what_the_smallest_is(run_cli: Any, tiny_r
 
 
 def test_retrain_prints_mean_and_spread(run_cli: Any, tiny_run: Path) -> None:
-    said = run_cli("retrain", "--seeds", "2", "--epochs", "2")
+    said = run_cli("retrain", "--seeds", "2", "--epochs", "2", "--device", "cpu")
     assert said.code == 0, said.err
     assert "top1" in said.out
     assert list((tiny_run / "retrain").glob("*.json"))

@@ -1,3 +1,4 @@
+import gc
 import json
 from pathlib import Path
 
@@ -116,3 +117,15 @@ def test_a_study_that_is_not_there_is_refused(url: str, tmp_path: Path) -> None:
 
 def test_no_texts_are_no_records() -> None:
     assert last_attempts([]) == []
+
+
+@pytest.mark.parametrize("is_at_work", [True, False])
+def test_parsing_leaves_the_garbage_collector_as_it_was(*, is_at_work: bool) -> None:
+    was_at_work = gc.isenabled()
+    try:
+        (gc.enable if is_at_work else gc.disable)()
+        with pytest.raises(json.JSONDecodeError):
+            last_attempts(["damaged"])
+        assert gc.isenabled() is is_at_work
+    finally:
+        (gc.enable if was_at_work else gc.disable)()

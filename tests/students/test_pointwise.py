@@ -27,6 +27,8 @@ def test_training_is_a_matrix_product_and_evaluation_a_convolution() -> None:
     maps, weight = torch.randn(2, 3, 4, 4), torch.randn(5, 3, 1, 1, requires_grad=True)
     assert "Permute" in str(conv1x1(maps, weight, None, trains=True).grad_fn)
     assert "Convolution" in str(conv1x1(maps, weight, None, trains=False).grad_fn)
+    large = torch.randn(2, 3, 128, 128)
+    assert "Convolution" in str(conv1x1(large, weight, None, trains=True).grad_fn)
 
 
 def test_channels_last_in_memory_stays_so() -> None:
