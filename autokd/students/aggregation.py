@@ -4,14 +4,15 @@ Written as multiplications and additions, a sum of n inputs makes 2n maps of tem
 and as many backward, and on small maps each call costs more than its arithmetic. Here one map is
 written and added to in place, and the scalars' gradients are inner products.
 
-`recomputed` trades time for memory: what a convolution reads, the rectified sum, is dropped after
-the forward pass and worked out once more when its backward pass asks. What autograd keeps of a
-node is then the convolution's output and the normalised one, two maps of three.
+`recomputed` trades time for memory: what a convolution reads is dropped after the forward pass and
+worked out once more when its backward pass asks. What autograd keeps of a node is then the
+convolution's output and the normalised one, two maps of three, or of four with a separable one.
 
 Evaluation uses the plain form, which can be traced and exported.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -85,32 +86,62 @@ def recomputed(
     terms: Sequence[Tensor],
     scale: Tensor | None,
     *,
-    then: Callable[[Tensor], Tensor],
+    then: Sequence[Callable[[Tensor], Tensor]],
 ) -> Tensor:
-    """Apply a function to the rectified sum without keeping the sum for the backward pass.
+    """Apply functions to the rectified sum without keeping what they read for the backward pass.
 
     Args:
         base: As for `aggregate`, ``(batch, channels, height, width)``.
         terms: As for `aggregate`, same shape.
         scale: As for `aggregate`, ``(terms,)``.
-        then: The function, such as a convolution.
+        then: Functions to apply one after the other, at least one, such as the two convolutions
+            of a separable one. All but the last are run once more in the backward pass.
 
     Returns:
-        ``then`` of the rectified sum, ``(batch, channels', height', width')`` as it makes them.
+        What the last function makes, ``(batch, channels', height', width')``.
     """
     recipe = _Sum(base, terms, scale, rectified=True, keeps=False)
-    merged: Tensor = _Aggregate.apply(recipe, base, scale, *terms)
-    place = (merged.data_ptr(), merged.shape)
+    maps: Tensor = _Aggregate.apply(recipe, base, scale, *terms)
+    recipes: dict[_Place, Callable[[], Tensor]] = {}
+    again = recipe.value
+    precision = _autocast_of(maps)
 
-    def pack(tensor: Tensor) -> Tensor | _Sum:
-        # Autograd keeps this function: naming the sum itself here would keep the sum alive.
-        return recipe if (tensor.data_ptr(), tensor.shape) == place else tensor
+    # Autograd keeps both functions: naming the maps themselves here would keep the maps alive.
+    def pack(tensor: Tensor) -> Tensor | Callable[[], Tensor]:
+        return recipes.get(_place(tensor), tensor)
 
-    def unpack(packed: Tensor | _Sum) -> Tensor:
-        return packed.value() if isinstance(packed, _Sum) else packed
+    def unpack(packed: Tensor | Callable[[], Tensor]) -> Tensor:
+        return packed if isinstance(packed, Tensor) else packed()
 
     with saved_tensors_hooks(pack, unpack):
-        return then(merged)
+        for function in then:
+            recipes = {_place(maps): again}
+            maps = function(maps)
+            again = partial(_once_more, function, again, precision)
+    return maps
+
+
+_Place = tuple[int, torch.Size]
+
+
+def _place(tensor: Tensor) -> _Place:
+    return tensor.data_ptr(), tensor.shape
+
+
+def _autocast_of(maps: Tensor) -> Callable[[], torch.autocast]:
+    """The precision of the forward pass, for a backward pass that runs outside of it."""
+    device = maps.device.type
+    enabled, dtype = torch.is_autocast_enabled(device), torch.get_autocast_dtype(device)
+    return partial(torch.autocast, device, dtype=dtype, enabled=enabled, cache_enabled=False)
+
+
+def _once_more(
+    function: Callable[[Tensor], Tensor],
+    source: Callable[[], Tensor],
+    precision: Callable[[], torch.autocast],
+) -> Tensor:
+    with torch.no_grad(), precision():
+        return function(source())
 
 
 class _Sum:

@@ -95,7 +95,8 @@ class ConvNode(nn.Module):
     def _convolved(self, inputs: Sequence[Tensor]) -> Tensor:
         base, kept, scale = self._parts(inputs)
         if self.training and self.recomputes:
-            return recomputed(base, kept, scale, then=self.conv)
+            steps = [*self.conv] if isinstance(self.conv, nn.Sequential) else [self.conv]
+            return recomputed(base, kept, scale, then=steps)
         merged = aggregate(base, kept, scale, rectified=True, trains=self.training)
         maps: Tensor = self.conv(merged)
         return maps

@@ -5,6 +5,7 @@ import weakref
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from autokd.students.aggregation import aggregate, fused, recomputed
 
@@ -86,16 +87,33 @@ def test_a_sum_of_bfloat16_stays_bfloat16_and_its_scalars_float32() -> None:
     torch.testing.assert_close(found_sum.float(), plain, rtol=0.02, atol=0.02)
 
 
+@pytest.mark.parametrize("separable", [True, False])
 @pytest.mark.parametrize("n_terms", [0, 3])
-def test_recomputing_changes_no_gradient(n_terms: int) -> None:
-    conv = nn.Conv2d(6, 4, 3, padding=1).to(memory_format=torch.channels_last)
+def test_recomputing_changes_no_gradient(n_terms: int, separable: bool) -> None:
+    depthwise = [nn.Conv2d(6, 6, 3, padding=1, groups=6)] if separable else []
+    steps = nn.Sequential(*depthwise, nn.Conv2d(6, 4, 1)).to(memory_format=torch.channels_last)
     terms = _maps(n_terms, seed=0, channels_last=True)
     (base,) = _maps(1, seed=1, channels_last=True)
     scale = torch.linspace(-1, 2, n_terms).requires_grad_() if n_terms else None
-    leaves = [base, *terms, *([scale] if scale is not None else []), *conv.parameters()]
-    kept = conv(fused(base, terms, scale, rectified=True))
-    again = recomputed(base, terms, scale, then=conv)
+    leaves = [base, *terms, *([scale] if scale is not None else []), *steps.parameters()]
+    kept = steps(fused(base, terms, scale, rectified=True))
+    again = recomputed(base, terms, scale, then=[*steps])
     assert torch.equal(kept, again)
+    for found, expected in zip(_gradients(again, leaves), _gradients(kept, leaves), strict=True):
+        assert torch.equal(found, expected)
+
+
+def test_recomputing_under_autocast_repeats_the_forward_passes_precision() -> None:
+    steps = [nn.Conv2d(6, 6, 3, padding=1, groups=6), nn.Conv2d(6, 4, 1)]
+    terms = [
+        one.detach().bfloat16().requires_grad_() for one in _maps(2, seed=0, channels_last=True)
+    ]
+    scale = torch.ones(2, requires_grad=True)
+    leaves = [*terms, scale, *steps[0].parameters(), *steps[1].parameters()]
+    with torch.autocast("cpu", torch.bfloat16):
+        kept = steps[1](steps[0](fused(None, terms, scale, rectified=True)))
+        again = recomputed(None, terms, scale, then=steps)
+    assert again.dtype == torch.bfloat16
     for found, expected in zip(_gradients(again, leaves), _gradients(kept, leaves), strict=True):
         assert torch.equal(found, expected)
 
@@ -111,10 +129,16 @@ def test_recomputing_lets_go_of_the_rectified_sum_after_the_forward_pass() -> No
         convolved: Tensor = conv(maps)
         return convolved
 
-    again = recomputed(None, terms, scale, then=read)
+    def read_wide(maps: Tensor) -> Tensor:
+        seen.append(weakref.ref(maps))
+        return functional.conv2d(maps, torch.ones(3, 4, 1, 1, requires_grad=True))
+
+    again = recomputed(None, terms, scale, then=[read])
     assert seen[0]() is None
+    recomputed(None, terms, scale, then=[read, read_wide])
+    assert [one() for one in seen[1:]] == [None, None]
     kept = read(fused(None, terms, scale, rectified=True))
-    assert seen[1]() is not None
+    assert seen[-1]() is not None
     assert torch.equal(kept, again)
 
 
