@@ -18,7 +18,7 @@ from autokd.data import Dataset, Split
 from autokd.data.store.arrays import open_array
 from autokd.data.store.files import writing_to
 from autokd.distill.outputs import TeacherOutputs
-from autokd.distill.placement import place
+from autokd.distill.placement import place, place_table
 from autokd.distill.prepared import PreparedStudy, TeacherFacts
 from autokd.errors import RunError
 from autokd.study import StudySpec
@@ -101,8 +101,9 @@ def _open(folder: Path, description: dict[str, Any], device: torch.device) -> Pr
     )
     dataset = place(dataset, device)
     where, n_views = dataset.train.images.device, description["n_views"]
+    table = None if n_views is None else open_array(folder / f"{_VIEWS}.npy")[:n_views]
     outputs = TeacherOutputs(
-        None if n_views is None else open_array(folder / f"{_VIEWS}.npy")[:n_views],
+        place_table(table, device),
         open_array(folder / "outputs-validation.npy").to(where),
         open_array(folder / "outputs-test.npy").to(where),
         description["table_kind"],

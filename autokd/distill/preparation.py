@@ -12,7 +12,7 @@ from autokd.distill.device import resolve_device, study_precision
 from autokd.distill.digests import module_digest
 from autokd.distill.evaluation import score
 from autokd.distill.outputs import TeacherOutputs, held_out_outputs, outputs_folder, view_outputs
-from autokd.distill.placement import place
+from autokd.distill.placement import place, place_table
 from autokd.distill.prepared import PreparedStudy, TeacherFacts
 from autokd.distill.progress import Progress, silent
 from autokd.distill.teach import zoo_teacher
@@ -94,7 +94,7 @@ def prepare(
         _check_strong(spec, facts, len(dataset.validation))
         n_needed = n_views or spec.fidelity.ladder.rungs[-1]
         views = _views(spec, module, dataset, n_views=n_needed, folder=folder, progress=tell)
-    outputs = TeacherOutputs(views, validation, test, spec.table_kind)
+    outputs = TeacherOutputs(place_table(views, where), validation, test, spec.table_kind)
     precision = study_precision(spec, where)
     return PreparedStudy(spec, dataset, outputs, facts, where, folder, precision)
 

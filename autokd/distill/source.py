@@ -132,7 +132,9 @@ class TrainingSource:
             The batches, the same for every network.
         """
         view = self.first_view + epoch
+        # To the images at once: on a GPU each copy of its own would wait for the work under way.
         order = view_order(len(self.split), view=view, seed=self.views.seed)
+        order = order.to(self.split.images.device)
         for indices in torch.split(order, self._chunk(batch_size)):
             chunk = self._prepare(indices, view)
             for start in range(0, len(indices), batch_size):

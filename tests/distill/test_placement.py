@@ -3,7 +3,7 @@ import torch
 
 from autokd.data import Dataset
 from autokd.distill import placement
-from autokd.distill.placement import place
+from autokd.distill.placement import place, place_table
 
 
 def test_on_the_cpu_images_stay_where_they_are(dataset: Dataset) -> None:
@@ -23,6 +23,19 @@ def test_images_move_where_they_take_at_most_half_of_what_is_free(
     placed = place(dataset, torch.device("meta"))
     assert placed.train.images.device.type == expected
     assert ("go there batch by batch" in caplog.text) == (expected == "cpu")
+
+
+@pytest.mark.parametrize(("spare", "expected"), [(0, "meta"), (-1, "cpu")])
+def test_the_table_moves_where_it_takes_at_most_a_tenth_of_what_is_free(
+    spare: int, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = torch.zeros(2, 5, 10, dtype=torch.float16)
+    monkeypatch.setattr(placement, "_free_bytes", lambda _: 10 * table.nbytes + spare)
+    placed = place_table(table, torch.device("meta"))
+    assert placed is not None
+    assert placed.device.type == expected
+    assert place_table(table, torch.device("cpu")) is table
+    assert place_table(None, torch.device("meta")) is None
 
 
 @pytest.mark.cuda
