@@ -28,7 +28,7 @@ from autokd.pareto.arrays import Floats, as_point, as_points
 
 __all__ = ["Ladder", "Rung", "Verdict", "goes_on"]
 
-_FEW = 20
+_FEW = 8
 """Results of one rank that are put in order even where their rank alone decides."""
 
 
@@ -93,7 +93,7 @@ class Verdict:
         rank: Pareto rank among the results at the rung, 0 is best; results outside the reference
             point share the rank behind all others.
         place: Place among the results at the rung, 1 is best. Where the rank alone decides and
-            more than twenty share it, the best place that one of that rank can have.
+            more than eight share it, the best place that one of that rank can have.
         n: Results at the rung, this one included, >= 1.
     """
 

@@ -33,8 +33,10 @@ from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 
 import autokd
+import autokd.search.loop as loop_module
 from autokd.graphs import InputShape
 from autokd.runs import Ledger, RunFolder, RungResult
+from autokd.runs.storage import close_storage, open_storage
 from autokd.search.crew import Handler, Task
 from autokd.search.family import draw_family, slot_seed
 from autokd.search.loop import Loop
@@ -149,6 +151,7 @@ class Search:
             clock = Clock(self.parts)
             clock.watch(loop._proposer, "propose", "proposed")
             clock.watch(loop._proposer, "learn", "told")
+            clock.watch(loop_module, "draw_family", "drawn")
             clock.watch(loop, "_costs", "counted")
             clock.watch(loop._board, "race", "raced")
             clock.watch(loop._board, "keep", "raced")
@@ -156,7 +159,10 @@ class Search:
             for call in ("begin", "update", "finish", "refuse"):
                 clock.watch(ledger, call, "stored")
             crew.clock = clock
-            loop.run()
+            try:
+                loop.run()
+            finally:
+                loop_module.draw_family = draw_family
             self.folder = RunFolder(self.folder.path)
         self.seconds = [late - early for early, late in pairwise(crew.marks)]
         return restored
@@ -239,20 +245,22 @@ class Plain:
         self._seed = 0
         self._open: Callable[[], optuna.Study]
         history = self._history(n_trials)
+        storage: RDBStorage | JournalStorage
         if name == "optuna_tpe_sqlite":
             url = f"sqlite:///{folder}/{name}.db"
+            # Only the history is written fast; what is timed opens the file as Optuna does.
+            storage = open_storage(url, keeps_connection=True)
             study = optuna.create_study(
-                study_name=name, storage=RDBStorage(url), directions=["minimize"] * 3
+                study_name=name, storage=storage, directions=["minimize"] * 3
             )
             self._open = lambda: optuna.load_study(
                 study_name=name, storage=url, sampler=optuna.samplers.TPESampler(seed=self._seed)
             )
         else:
             path = str(folder / f"{name}.log")
+            storage = JournalStorage(JournalFileBackend(path))
             study = optuna.create_study(
-                study_name=name,
-                storage=JournalStorage(JournalFileBackend(path)),
-                directions=["minimize"] * 3,
+                study_name=name, storage=storage, directions=["minimize"] * 3
             )
             self._open = lambda: optuna.load_study(
                 study_name=name,
@@ -260,6 +268,8 @@ class Plain:
                 sampler=optuna.samplers.NSGAIISampler(seed=self._seed),
             )
         study.add_trials(history)
+        if isinstance(storage, RDBStorage):
+            close_storage(storage)
 
     def go_on(self, n_trials: int) -> list[float]:
         """Ask, suggest, note and tell; seconds of each trial."""

@@ -8,7 +8,9 @@ into the one file that a run folder promises when the search ends (decision 13).
 from contextlib import suppress
 from typing import Any
 
+from optuna.distributions import distribution_to_json
 from optuna.storages import RDBStorage
+from optuna.storages._rdb.models import TrialParamModel
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
@@ -52,16 +54,22 @@ def close_storage(storage: RDBStorage) -> None:
 
 
 class _Storage(RDBStorage):
-    """Optuna's storage without a query for each parameter of each trial.
+    """Optuna's storage, with a new trial's parameters in one statement.
 
-    It asks the database whether an earlier trial had the parameter with an incompatible
-    distribution. A study's search space is fingerprinted and cannot have changed.
+    Optuna asks the database twice for each parameter: for the trial, and whether an earlier trial
+    had the parameter with an incompatible distribution. A study's search space is fingerprinted
+    and cannot have changed. Parameters are only ever written here with a new trial.
     """
 
-    def _set_trial_param_without_commit(self, *arguments: Any, **options: Any) -> None:
-        session, trial_id, name, value, distribution, *_ = arguments
-        super()._set_trial_param_without_commit(
-            session, trial_id, name, value, distribution, distribution, **options
+    def _set_trial_param_without_commit(self, *arguments: Any, **_: Any) -> None:
+        session, trial_id, name, value, distribution, *_rest = arguments
+        session.add(
+            TrialParamModel(
+                trial_id=trial_id,
+                param_name=name,
+                param_value=value,
+                distribution_json=distribution_to_json(distribution),
+            )
         )
 
 

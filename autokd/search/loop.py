@@ -122,7 +122,8 @@ class Loop:
         verdict = "; ".join(filter(None, [result.verdict, reason]))
         kept = replace(result, metrics=metrics, goes_on=trains_on, verdict=verdict)
         longer = record.with_rung(kept)
-        self._ledger.update(longer)
+        if trains_on:  # else the trial's end follows at once, and is written with this rung
+            self._ledger.update(longer)
         self._keep(longer)
         return trains_on
 
