@@ -224,14 +224,14 @@ class _Aggregate(torch.autograd.Function):
         if factors is None:
             return None, gradient, None
         inner = torch.stack([_inner(gradient, term) for term in recipe.terms])
-        slopes = inner * (factors * (1 - factors)).float()
+        slopes = inner * (factors * (1 - factors)).to(inner.dtype)
         to_terms = [gradient * factor for factor in recipe.split()]
         return None, gradient if recipe.has_base else None, slopes, *to_terms
 
 
 def _inner(one: Tensor, other: Tensor) -> Tensor:
     """Inner product of two maps, shape ``()``."""
-    alike = one.stride() == other.stride() and one.dtype == torch.float32
+    alike = one.stride() == other.stride() and one.dtype in (torch.float32, torch.float64)
     if alike and one.is_contiguous(memory_format=torch.channels_last):
         return torch.dot(*(maps.permute(0, 2, 3, 1).reshape(-1) for maps in (one, other)))
-    return (one * other).sum(dtype=torch.float32)
+    return (one * other).sum(dtype=torch.promote_types(one.dtype, torch.float32))

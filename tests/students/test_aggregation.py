@@ -72,6 +72,17 @@ def test_inputs_of_two_layouts_have_the_same_gradients() -> None:
         torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
 
+def test_gradients_in_double_precision_are_those_of_finite_differences() -> None:
+    maps = [one.detach().double().requires_grad_() for one in _maps(3, seed=0, channels_last=True)]
+    base, *terms = [one[:2, :2, :2, :2].detach().requires_grad_() for one in maps]
+    scale = torch.linspace(-1, 2, 2, dtype=torch.float64, requires_grad=True)
+
+    def total(*inputs: Tensor) -> Tensor:
+        return fused(inputs[0], inputs[1:3], inputs[3], rectified=True)
+
+    assert torch.autograd.gradcheck(total, (base, *terms, scale))
+
+
 def test_a_sum_of_bfloat16_stays_bfloat16_and_its_scalars_float32() -> None:
     terms = [
         one.detach().bfloat16().requires_grad_() for one in _maps(3, seed=0, channels_last=True)
