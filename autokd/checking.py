@@ -10,9 +10,16 @@ the model, is put on with `illegal`.
 import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from autokd.errors import DefinitionError
@@ -35,9 +42,16 @@ _NOUNS = {
 
 
 class Checked(BaseModel):
-    """A part of a definition: frozen, strict, without unknown keys, NaN or infinity."""
+    """A part of a definition: frozen, strict, without unknown keys, NaN or infinity.
+
+    Attributes:
+        later: Fields that definitions did not have at first. They are written only where they
+            differ from their default, so that what was hashed without them stays valid.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    later: ClassVar[frozenset[str]] = frozenset()
 
     @model_validator(mode="before")
     @classmethod
@@ -47,6 +61,12 @@ class Checked(BaseModel):
                 legal = sorted(cls.model_fields)
                 raise illegal(str(key), f"is not one of {legal}{nearest(str(key), legal)}")
         return raw
+
+    @model_serializer(mode="wrap")
+    def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields, found = type(self).model_fields, write(self)
+        silent = {name for name in self.later if getattr(self, name) == fields[name].default}
+        return {name: value for name, value in found.items() if name not in silent}
 
 
 def illegal(key: str, message: str) -> PydanticCustomError:
@@ -109,9 +129,11 @@ def _key(mistake: ErrorDetails, raw: Any) -> str:
     """Spell the path of a mistake as the file does."""
     parts = []
     for part in mistake["loc"]:
-        if _holds(raw, part):
-            parts.append(str(part))
-            raw = raw[part]
+        # A key that a model put together, ``dkd.beta``, stands in two tables of the file.
+        for step in [part] if _holds(raw, part) else str(part).split("."):
+            if _holds(raw, step):
+                parts.append(str(step))
+                raw = raw[step]
     if mistake["type"] == "missing":
         parts.append(str(mistake["loc"][-1]))
     elif mistake["type"].startswith("union_tag"):

@@ -1,15 +1,14 @@
 """Domains: the legal values of one parameter, as a search-space file writes them.
 
-A domain knows nothing of the parameter it belongs to; whether the two fit is checked in
-`autokd.space`.
+A domain knows nothing of the parameter it belongs to; `check_domain` says whether the two fit.
 """
 
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from autokd.checking import Checked, illegal
-from autokd.parameters import Value
+from autokd.checking import Checked, illegal, nearest
+from autokd.parameters import Parameter, Value
 
 __all__ = [
     "CategoricalDomain",
@@ -18,6 +17,7 @@ __all__ = [
     "FloatDomain",
     "IntDomain",
     "TaggedDomain",
+    "check_domain",
     "contains",
     "values",
 ]
@@ -113,6 +113,26 @@ def values(domain: Domain) -> tuple[Value, ...]:
             return (domain.value,)
         case _:
             return (domain.low, domain.high)
+
+
+def check_domain(key: str, domain: Domain, parameter: Parameter) -> None:
+    """Refuse a domain that does not lie inside the legal values of its parameter.
+
+    Args:
+        key: Dotted key of the domain, for the message.
+        domain: The domain.
+        parameter: The parameter.
+
+    Raises:
+        PydanticCustomError: As `autokd.checking.illegal` makes it, for a validator.
+    """
+    legal = parameter.legal()
+    if isinstance(domain, FloatDomain | IntDomain) and domain.type != parameter.type:
+        raise illegal(f"{key}.type", f"must suit {legal}, found {domain.type!r}")
+    for value in values(domain):
+        if not parameter.accepts(value):
+            hint = nearest(str(value), map(str, parameter.choices))
+            raise illegal(key, f"must be {legal}, found {value!r}{hint}")
 
 
 def _check_interval(low: float, high: float, *, is_log: bool) -> None:

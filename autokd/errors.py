@@ -10,6 +10,7 @@ The tree, with the builtin that each class also is::
     │   └── ChangedDefinitionError        resuming with definitions that differ from the run's
     ├── ExportError (RuntimeError)        a student cannot be exported, or its export differs
     ├── ReportError (RuntimeError)        a report cannot be written
+    ├── DiagnosisError (RuntimeError)     a run cannot be diagnosed as asked
     ├── GraphError (ValueError)           an architecture graph that is not a network
     ├── ShapeError (ValueError)           tensors whose shapes do not fit
     └── TrialError (RuntimeError)         one trial is lost, the study goes on
@@ -31,6 +32,7 @@ __all__ = [
     "ConstraintViolated",
     "DataError",
     "DefinitionError",
+    "DiagnosisError",
     "Diverged",
     "ExportError",
     "GraphError",
@@ -77,6 +79,10 @@ class ExportError(AutoKDError, RuntimeError):
 
 class ReportError(AutoKDError, RuntimeError):
     """A report, table or picture cannot be written."""
+
+
+class DiagnosisError(AutoKDError, RuntimeError):
+    """A run cannot be diagnosed in the way that was asked for."""
 
 
 class GraphError(AutoKDError, ValueError):

@@ -1,10 +1,10 @@
-"""The tables of a study file: data, teacher, training, fidelity, objectives and the rest.
+"""The tables of a study file: data, training, fidelity, objectives and the rest.
 
-Each is a plain record with its own checks. Views have a module of their own, `autokd.views`. What
-holds between tables is checked in `autokd.study`.
+Each is a plain record with its own checks. Views and those who teach have modules of their own,
+`autokd.views` and `autokd.teaching`. What holds between tables is checked in `autokd.study`.
 """
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -23,11 +23,22 @@ __all__ = [
     "Metric",
     "Objective",
     "SamplerSpec",
-    "TeacherSpec",
     "Training",
 ]
 
-Metric = Literal["top1", "ece", "agreement", "params", "macs", "latency_s", "peak_bytes"]
+Metric = Literal[
+    "top1",
+    "ece",
+    "agreement",
+    "nll",
+    "kl",
+    "cev",
+    "sde",
+    "params",
+    "macs",
+    "latency_s",
+    "peak_bytes",
+]
 """What can be an objective."""
 
 Direction = Literal["minimize", "maximize"]
@@ -37,6 +48,10 @@ METRICS: dict[Metric, Direction] = {
     "top1": "maximize",
     "ece": "minimize",
     "agreement": "maximize",
+    "nll": "minimize",
+    "kl": "minimize",
+    "cev": "minimize",
+    "sde": "minimize",
     "params": "minimize",
     "macs": "minimize",
     "latency_s": "minimize",
@@ -44,6 +59,7 @@ METRICS: dict[Metric, Direction] = {
 }
 """Every metric that can be an objective, with its direction."""
 
+_SHARES = ("top1", "ece", "agreement")
 _LOG_METRICS = ("params", "macs", "latency_s", "peak_bytes")
 _PositiveInt = Annotated[int, Field(ge=1)]
 _PositiveFloat = Annotated[float, Field(gt=0)]
@@ -63,18 +79,26 @@ class DataSpec(Checked):
             square size that all share.
         train_limit: Images kept for training before validation is cut, stratified by class; None
             keeps all.
+        images_per_class: Training images kept of each class once the other splits are cut; None
+            keeps all.
         validation_fraction: Share of the training images that is cut off for validation,
             stratified by class.
+        tuning_fraction: Share of the training images left by validation that is cut off for
+            methods that learn from held-out images; only where one of the study's methods does.
         test_fraction: Share cut off for testing where the source has no test images of its own.
         split_seed: Seed of the cuts; it stays when the study's seed changes.
     """
+
+    later: ClassVar = frozenset({"images_per_class", "tuning_fraction"})
 
     source: Literal["digits", "fashion_mnist", "cifar10", "cifar100", "image_folder", "arrays"]
     root: str | None = None
     download: bool = False
     image_size: Annotated[int, Field(ge=8, le=224)] | None = None
     train_limit: _PositiveInt | None = None
+    images_per_class: _PositiveInt | None = None
     validation_fraction: _Fraction = 0.2
+    tuning_fraction: _Fraction = 0.1
     test_fraction: _Fraction = 0.2
     split_seed: int = 0
 
@@ -82,54 +106,6 @@ class DataSpec(Checked):
     def _has_root(self) -> Self:
         if self.source not in ("digits", "arrays") and self.root is None:
             raise illegal("root", f"is missing: source {self.source!r} needs a folder")
-        return self
-
-
-class TeacherSpec(Checked):
-    """Where the teacher comes from.
-
-    Attributes:
-        source: ``zoo`` (trained by the study), ``checkpoint`` (weights from a file),
-            ``torchvision``, or ``module`` for a module given in Python.
-        model: A zoo model such as ``resnet20``, a torchvision name, or
-            ``"package.module:function"`` that returns a module.
-        weights: torchvision weights by name, ``IMAGENET1K_V1``, or ``DEFAULT``.
-        file: Checkpoint, relative to ``--data`` or else to the current folder: safetensors, or a
-            PyTorch file.
-        key_prefix: Stripped from every key of the checkpoint, ``module.``.
-        mean: Normalisation of a published teacher, one number a channel; None computes it from the
-            training images.
-        std: As ``mean``.
-        epochs: Epochs when the study trains it.
-        learning_rate: Peak learning rate when the study trains it.
-        seed: Seed of its weights and batches; it stays when the study's seed changes.
-        min_top1: A teacher below this validation top1 is refused, in [0, 1].
-        saw_validation: Whether a teacher from elsewhere was trained on the images that validation
-            is cut from.
-    """
-
-    source: Literal["zoo", "checkpoint", "torchvision", "module"]
-    model: str | None = None
-    weights: str | None = None
-    file: str | None = None
-    key_prefix: str = ""
-    mean: Annotated[tuple[float, ...], Field(strict=False)] | None = None
-    std: Annotated[tuple[_PositiveFloat, ...], Field(strict=False)] | None = None
-    epochs: _PositiveInt = 30
-    learning_rate: _PositiveFloat = 0.1
-    seed: int = 0
-    min_top1: Annotated[float, Field(ge=0, le=1)] = 0.0
-    saw_validation: bool = False
-
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        if self.source != "module" and self.model is None:
-            raise illegal("model", f"is missing: source {self.source!r} needs one")
-        if self.source == "checkpoint" and self.file is None:
-            raise illegal("file", "is missing: source 'checkpoint' needs one")
-        if len(self.mean or ()) != len(self.std or ()):
-            found = f"{list(self.mean or ())} and {list(self.std or ())}"
-            raise illegal("mean", f"must have a number for each channel as std has, found {found}")
         return self
 
 
@@ -189,7 +165,9 @@ class Objective(Checked):
     """One objective.
 
     Attributes:
-        metric: What is measured, on validation where it is measured on images.
+        metric: What is measured, on validation where it is measured on images: top1, ece and nll
+            against the labels, agreement and kl against the teacher (kl in nats at temperature
+            1), cev and sde as harm by class with the teacher as reference.
         direction: Follows from the metric; written out so that a study file reads by itself.
         reference: The reference point's coordinate, in the metric's own unit: results beyond it do
             not count.
@@ -212,7 +190,7 @@ class Objective(Checked):
         return self
 
     def _judge_reference(self) -> tuple[bool, str]:
-        if self.metric in _LOG_METRICS:
+        if self.metric not in _SHARES:
             return self.reference > 0, "above 0"
         if self.direction == "maximize":
             return 0 <= self.reference < 1, "in [0, 1)"
@@ -284,7 +262,8 @@ class Budget(Checked):
 
     Attributes:
         trials: Slots, infeasible and failed ones included; None means no such limit.
-        seconds: Seconds of searching, teacher and table apart; None means no such limit.
+        seconds: Seconds of searching, teacher and table apart, the training of assistants
+            included; None means no such limit.
     """
 
     trials: _PositiveInt | None = None

@@ -3,15 +3,15 @@
 A search-space file names a generator and gives each parameter a *domain*, checked here against
 what the generator and the methods declare legal. Parameters that a file does not mention keep
 their default; parameters of a distillation method are active only in points that draw this
-method. Left out: drawing. A sampler draws a point (`autokd.search`), a generator a graph.
+method; how they are named is in `autokd.kd_table`. Left out: drawing. A sampler draws a point
+(`autokd.search`), a generator a graph.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from autokd.checking import Checked, illegal, nearest, validate
 from autokd.definitions import find, read, shown
@@ -22,12 +22,13 @@ from autokd.domains import (
     FloatDomain,
     IntDomain,
     TaggedDomain,
+    check_domain,
     contains,
     values,
 )
 from autokd.errors import DefinitionError
 from autokd.graphs import GENERATORS
-from autokd.methods import METHODS
+from autokd.kd_table import METHOD, Dimension, check_kd, flattened, kd_dimensions
 from autokd.parameters import Parameter, Point
 
 __all__ = [
@@ -44,24 +45,6 @@ __all__ = [
     "read_space",
 ]
 
-METHOD = "kd.method"
-"""Full name of the parameter that chooses the distillation method."""
-
-
-@dataclass(frozen=True, slots=True)
-class Dimension:
-    """One parameter with its domain.
-
-    Attributes:
-        name: Full name, ``architecture.params_budget``.
-        domain: Its legal values in this search space.
-        methods: Distillation methods with which it is active; None means always.
-    """
-
-    name: str
-    domain: Domain
-    methods: frozenset[str] | None = None
-
 
 class SearchSpace(Checked):
     """A search-space file.
@@ -70,7 +53,8 @@ class SearchSpace(Checked):
         title: One line for people.
         generator: Name in `autokd.graphs.GENERATORS`.
         architecture: Domains of the generator's parameters by name.
-        kd: Domains of ``method`` and of the methods' parameters by name.
+        kd: Domains of ``method`` and of the methods' parameters by flat name, ``dkd.beta``; the
+            file has them in tables, ``[kd.dkd.beta]``.
     """
 
     title: str
@@ -78,13 +62,16 @@ class SearchSpace(Checked):
     architecture: dict[str, TaggedDomain]
     kd: dict[str, TaggedDomain]
 
+    @field_validator("kd", mode="before")
+    @classmethod
+    def _flat(cls, raw: Any) -> Any:
+        return flattened(raw) if isinstance(raw, Mapping) else raw
+
     @model_validator(mode="after")
     def _legal(self) -> Self:
         _check_generator(self.generator)
-        _check_table("architecture", self.architecture, self._generator_parameters())
-        _check_method(self.kd)
-        kd = {name: domain for name, domain in self.kd.items() if name != "method"}
-        _check_table("kd", kd, self._method_parameters())
+        _check_architecture(self.architecture, self._generator_parameters())
+        check_kd(self.kd)
         return self
 
     @property
@@ -102,7 +89,7 @@ class SearchSpace(Checked):
         return (
             *self._architecture_dimensions(),
             Dimension(METHOD, self.kd["method"]),
-            *self._kd_dimensions(),
+            *kd_dimensions(self.kd),
         )
 
     def conditional(self) -> list[str]:
@@ -153,19 +140,10 @@ class SearchSpace(Checked):
     def _generator_parameters(self) -> dict[str, Parameter]:
         return {p.name: p for p in GENERATORS[self.generator].parameters}
 
-    def _method_parameters(self) -> dict[str, Parameter]:
-        return {p.name: p for name in self.methods for p in METHODS[name].parameters}
-
     def _architecture_dimensions(self) -> Iterator[Dimension]:
         for name, parameter in self._generator_parameters().items():
             domain = self.architecture.get(name) or _default(parameter)
             yield Dimension(f"architecture.{name}", domain)
-
-    def _kd_dimensions(self) -> Iterator[Dimension]:
-        for name, parameter in self._method_parameters().items():
-            users = [m for m in self.methods if parameter in METHODS[m].parameters]
-            domain = self.kd.get(name) or _default(parameter)
-            yield Dimension(f"kd.{name}", domain, frozenset(users))
 
 
 def load_space(name: str | Path, *, beside: Path | None = None) -> SearchSpace:
@@ -203,7 +181,7 @@ def read_space(raw: Mapping[str, Any], *, source: str) -> SearchSpace:
 
 
 def _default(parameter: Parameter) -> FixedDomain:
-    assert parameter.default is not None  # `_check_table` refused the space otherwise
+    assert parameter.default is not None  # `_check_architecture` refused the space otherwise
     return FixedDomain(type="fixed", value=parameter.default)
 
 
@@ -213,37 +191,15 @@ def _check_generator(name: str) -> None:
         raise illegal("generator", f"must be one of {legal}, found {name!r}{nearest(name, legal)}")
 
 
-def _check_method(kd: Mapping[str, Domain]) -> None:
-    legal = sorted(METHODS)
-    if "method" not in kd:
-        raise illegal(METHOD, f"is missing: it chooses from {legal}")
-    for value in values(kd["method"]):
-        if value not in METHODS:
-            hint = nearest(str(value), legal)
-            raise illegal(METHOD, f"must be one of {legal}, found {value!r}{hint}")
-
-
-def _check_table(
-    table: str, domains: Mapping[str, Domain], legal: Mapping[str, Parameter]
-) -> None:
+def _check_architecture(domains: Mapping[str, Domain], legal: Mapping[str, Parameter]) -> None:
     for name, domain in domains.items():
-        key = f"{table}.{name}"
+        key = f"architecture.{name}"
         if name not in legal:
             raise illegal(key, f"is not one of {sorted(legal)}{nearest(name, legal)}")
-        _check_domain(key, domain, legal[name])
+        check_domain(key, domain, legal[name])
     for name, parameter in legal.items():
         if parameter.default is None and name not in domains:
-            raise illegal(f"{table}.{name}", f"is missing: {parameter.description}")
-
-
-def _check_domain(key: str, domain: Domain, parameter: Parameter) -> None:
-    legal = parameter.legal()
-    if isinstance(domain, FloatDomain | IntDomain) and domain.type != parameter.type:
-        raise illegal(f"{key}.type", f"must suit {legal}, found {domain.type!r}")
-    for value in values(domain):
-        if not parameter.accepts(value):
-            hint = nearest(str(value), map(str, parameter.choices))
-            raise illegal(key, f"must be {legal}, found {value!r}{hint}")
+            raise illegal(f"architecture.{name}", f"is missing: {parameter.description}")
 
 
 def _check_value(point: Point, name: str, domain: Domain) -> None:

@@ -1,23 +1,26 @@
 """The study: what is searched, for what, with which data and teacher, and for how long.
 
 A study file is checked whole before anything is loaded. `StudySpec` is all that the rooms below
-`search` know of a study; nothing in it is a torch object. Its tables are in `autokd.sections` and
-`autokd.views`. Its *fingerprint* covers what changes results and leaves out what does not (titles
-and the budget).
+`search` know of a study; nothing in it is a torch object. Its tables are in `autokd.sections`,
+`autokd.teaching` and `autokd.views`; that its methods have what they need is checked in
+`autokd.requirements`. Its *fingerprint* covers what changes results and leaves out what does not
+(titles and the budget).
 """
 
 import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
 from autokd.checking import Checked, illegal, validate
 from autokd.definitions import find, read, shown
 from autokd.errors import DefinitionError
+from autokd.methods import Needs, find_method
 from autokd.pareto import Axis
+from autokd.requirements import check_requirements, united
 from autokd.sections import (
     METRICS,
     Budget,
@@ -29,19 +32,21 @@ from autokd.sections import (
     Metric,
     Objective,
     SamplerSpec,
-    TeacherSpec,
     Training,
 )
 from autokd.space import SearchSpace, read_space
+from autokd.teaching import AssistantSpec, Features, TeacherSpec
 from autokd.views import TableKind, ViewsSpec
 
 __all__ = [
     "COST_OPTIONS",
     "METRICS",
+    "AssistantSpec",
     "Budget",
     "Constraints",
     "DataSpec",
     "Direction",
+    "Features",
     "Fidelity",
     "Latency",
     "Metric",
@@ -59,7 +64,7 @@ __all__ = [
 COST_OPTIONS = frozenset({"cuda_graph", "recompute"})
 """Options of `Training` that change what training costs, and not what comes out of it."""
 
-_MEASURED = ("top1", "ece", "agreement")
+_MEASURED = ("top1", "ece", "agreement", "nll", "kl", "cev", "sde")
 
 
 class StudySpec(Checked):
@@ -70,6 +75,9 @@ class StudySpec(Checked):
         search_space: The search space, read from the file that the study names.
         data: Images.
         teacher: Teacher.
+        teachers: Further teachers, for methods that read several.
+        assistants: Networks between teacher and student, for methods that read them.
+        features: Which maps of the teacher are compared, for methods that read them.
         training: How students are trained.
         fidelity: Ladder of rungs.
         objectives: At least one; the first one measured on images decides what ``--best`` means.
@@ -83,10 +91,15 @@ class StudySpec(Checked):
         seed: Seed of the study: points, graphs, weights and batches follow from it.
     """
 
+    later: ClassVar = frozenset({"teachers", "assistants", "features"})
+
     title: str
     search_space: SearchSpace
     data: DataSpec
     teacher: TeacherSpec
+    teachers: Annotated[tuple[TeacherSpec, ...], Field(strict=False)] = ()
+    assistants: Annotated[tuple[AssistantSpec, ...], Field(strict=False)] = ()
+    features: Features = Features()
     training: Training
     fidelity: Fidelity
     objectives: Annotated[tuple[Objective, ...], Field(min_length=1, strict=False)]
@@ -110,7 +123,19 @@ class StudySpec(Checked):
             # Optuna's gp would draw them at random, with no more than a warning.
             found = f"and {conditional} depend on kd.method"
             raise illegal("sampler.name", f"must not be 'gp' where parameters depend, {found}")
+        check_requirements(
+            self.search_space,
+            views=self.views,
+            teacher=self.teacher,
+            teachers=self.teachers,
+            assistants=self.assistants,
+        )
         return self
+
+    @property
+    def needs(self) -> Needs:
+        """What the study's methods need, taken together."""
+        return united(find_method(name).needs for name in self.search_space.methods)
 
     @property
     def axes(self) -> tuple[Axis, ...]:
@@ -132,14 +157,17 @@ class StudySpec(Checked):
         """Shrink the study to seconds.
 
         Returns:
-            The same study with few images, two rungs, a short teacher without a bound on its
-            accuracy, and a handful of trials.
+            The same study with few images, two rungs, short teachers without a bound on their
+            accuracy, short assistants, and a handful of trials.
         """
         limit = min(self.data.train_limit or 256, 256)
+        quick = {"epochs": 1, "min_top1": 0.0}
         return self.model_copy(
             update={
                 "data": self.data.model_copy(update={"train_limit": limit}),
-                "teacher": self.teacher.model_copy(update={"epochs": 1, "min_top1": 0.0}),
+                "teacher": self.teacher.model_copy(update=quick),
+                "teachers": tuple(spec.model_copy(update=quick) for spec in self.teachers),
+                "assistants": tuple(a.model_copy(update={"epochs": 1}) for a in self.assistants),
                 "fidelity": Fidelity(min_epochs=1, max_epochs=2, eta=2),
                 "budget": Budget(trials=4),
                 "family_size": min(self.family_size, 2),

@@ -9,10 +9,14 @@ from pydantic import Field, model_validator
 
 from autokd.checking import Checked, illegal
 
-__all__ = ["TableKind", "ViewsSpec"]
+__all__ = ["TableKind", "ViewRole", "ViewsSpec"]
 
-TableKind = Literal["tape", "exhaustive"]
-"""How a table of teacher outputs is laid out: view by view, or augmentation by augmentation."""
+TableKind = Literal["tape", "exhaustive", "constant"]
+"""How a table of teacher outputs is laid out: view by view, augmentation by augmentation, or one
+part for every view, where the teacher does not look at views."""
+
+ViewRole = Literal["plain", "weak", "strong"]
+"""Views that a teacher looks at in place of the students' own."""
 
 _VIEWS_OF_A_STUDY = 4
 """Views that one study reads for each epoch of its top rung: one in the search, three in the
@@ -73,6 +77,33 @@ class ViewsSpec(Checked):
             return self.table
         pays = self.is_finite and self.n_augmentations <= _VIEWS_OF_A_STUDY * epochs
         return "exhaustive" if pays else "tape"
+
+    def seen_as(self, role: ViewRole, *, size: int) -> "ViewsSpec":
+        """Say what a teacher sees that looks with another strength than the students.
+
+        The seed stays, and every draw is a hash of it: an image is flipped for the teacher where
+        it is flipped for the student, and crops are shifted the same way, less far or farther.
+
+        Args:
+            role: ``plain``: images as they are. ``weak``: half the crop padding, rounded down, and
+                no cutout. ``strong``: twice the padding, and a cutout of a quarter of the image's
+                side or the students' own where that is larger. The strengths are ours: the source
+                searches for them.
+            size: Height and width of the images, pixels, >= 1.
+
+        Returns:
+            These views in that role, not mixed.
+
+        Source: role-wise data augmentation, Fu et al. 2020, arXiv:2004.08861.
+        """
+        padding, cutout = {
+            "plain": (0, 0),
+            "weak": (self.crop_padding // 2, 0),
+            "strong": (2 * self.crop_padding, max(size // 4, self.cutout)),
+        }[role]
+        flip = self.flip and role != "plain"
+        changes = {"crop_padding": padding, "cutout": cutout, "flip": flip, "mix": "none"}
+        return self.model_copy(update=changes)
 
     def pixels(self) -> dict[str, Any]:
         """Name what decides the pixels of the views, for the keys of caches.

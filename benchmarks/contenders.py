@@ -22,7 +22,8 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from autokd.data import Split
-from autokd.distill import LOSSES, Precision, TrainingSource, train
+from autokd.distill import Answers, Precision, TrainingSource, train
+from autokd.distill.losses.kd import kd
 from autokd.study import Training, ViewsSpec
 from autokd.teachers import Normalised
 
@@ -47,9 +48,9 @@ class Autokd:
         self, student: nn.Module, split: Split, table: Tensor, *, precision: Precision = "float32"
     ) -> None:
         self._student = Normalised(student, mean=MEAN, std=STD)
-        self._source = TrainingSource(split, VIEWS, table)
+        self._source = TrainingSource(split, VIEWS, Answers(table))
         self._precision = precision
-        self._loss = partial(LOSSES["kd"], temperature=TEMPERATURE, soft_weight=SOFT_WEIGHT)
+        self._loss = partial(kd, temperature=TEMPERATURE, soft_weight=SOFT_WEIGHT)
 
     def epochs(self, n: int) -> int:
         """Train n epochs: all that `autokd.distill.train` does is in the time."""

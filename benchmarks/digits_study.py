@@ -8,24 +8,27 @@ on validation, and the factor in params that they span; and how far the student 
 of the teacher's params that is best on *validation* is from the teacher on test. Nothing is chosen
 by the test set. A seed that has a result in the JSON is not run again. Nothing else should run
 meanwhile; the load average at the start of each seed is recorded.
+
+The JSON beside it was written by this command without options. For each seed, ``n_near`` and
+``factor_near`` are the members near the teacher and their factor in params, ``small_*`` is the
+small student that was chosen, ``small_behind_teacher`` the teacher's top1 on test less its own, as
+a share of one, and ``peak_bytes`` the largest sum of the resident sets of all processes, in which
+pages that they share count once for each. ``summary`` describes all seeds: median, smallest,
+largest, standard error of the mean.
 """
 
 import argparse
-import datetime
 import json
-import math
 import os
-import platform
 import shutil
-import statistics
 import tempfile
 import threading
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import psutil
+from describing import hardware, resumed, spread, versions
 
 import autokd
 
@@ -51,20 +54,9 @@ def main() -> None:
 
 def read_result() -> dict[str, Any]:
     """Read what earlier calls measured, on this very version of torch and optuna."""
-    about = {
-        "hardware": f"{platform.machine()}, {cpu_model()}, {os.cpu_count()} cores",
-        "versions": {
-            "autokd": autokd.__version__,
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("torch", "optuna", "numpy", "networkx")},
-        },
-        "n_workers": N_WORKERS,
-    }
-    if RESULT.exists():
-        earlier: dict[str, Any] = json.loads(RESULT.read_text())
-        if all(earlier[key] == about[key] for key in about):
-            return earlier
-    return {**about, "date": datetime.date.today().isoformat(), "seeds": {}}
+    found = {"autokd": autokd.__version__, **versions("torch", "optuna", "numpy", "networkx")}
+    about = {"hardware": hardware(), "versions": found, "n_workers": N_WORKERS}
+    return resumed(RESULT, about, units="seeds")
 
 
 def measure(seed: int, folder: Path) -> dict[str, Any]:
@@ -106,7 +98,7 @@ def judge(run: Any) -> dict[str, Any]:
 
 
 def summary(result: dict[str, Any]) -> dict[str, Any]:
-    """Summarise the seeds: median, smallest and largest, and the standard error of the mean."""
+    """Summarise the seeds."""
     seeds = list(result["seeds"].values())
     names = (
         "seconds",
@@ -119,17 +111,6 @@ def summary(result: dict[str, Any]) -> dict[str, Any]:
         "peak_bytes",
     )
     return {"n": len(seeds), **{name: spread([seed[name] for seed in seeds]) for name in names}}
-
-
-def spread(values: list[float]) -> dict[str, float]:
-    """Describe some values."""
-    error = statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.nan
-    return {
-        "median": statistics.median(values),
-        "min": min(values),
-        "max": max(values),
-        "standard_error": round(error, 5),
-    }
 
 
 class PeakMemory:
@@ -156,15 +137,6 @@ class PeakMemory:
                 except psutil.NoSuchProcess:
                     continue
             self.peak_bytes = max(self.peak_bytes, total)
-
-
-def cpu_model() -> str:
-    """Name the processor, where the system says."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), "")
 
 
 if __name__ == "__main__":

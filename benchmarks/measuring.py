@@ -1,4 +1,4 @@
-"""What the timing benchmarks share: the machine, alternation, disturbance, spread, JSON.
+"""What the timing benchmarks share: the machine, alternation, disturbance, JSON.
 
 Contenders are measured in rounds, each contender once a round, the order turned round every time,
 so that a machine that slows down slows all of them. A contender measures itself and returns its
@@ -12,21 +12,18 @@ A result file is resumed when hardware, versions, settings and the measured code
 begun anew otherwise.
 """
 
-import datetime
+import argparse
 import hashlib
 import json
-import math
 import os
-import platform
-import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import psutil
 import torch
+from describing import hardware, resumed, rounded, spread, versions
 
 import autokd
 
@@ -39,6 +36,29 @@ Contender = Callable[[], float]
 """Does its work once and returns its rate, work per second."""
 
 
+def read_options(
+    parser: argparse.ArgumentParser, *, seconds: float, quick_seconds: float, quick: str
+) -> argparse.Namespace:
+    """Add what every measurement in rounds is told, and read the command line.
+
+    Args:
+        parser: Knows what else the benchmark is told.
+        seconds: About what one measurement takes, unless ``--seconds`` says otherwise.
+        quick_seconds: What it takes for a quick look.
+        quick: What a quick look looks at.
+
+    Returns:
+        The options, those of a quick look filled in.
+    """
+    parser.add_argument("--repeats", type=int, default=5, help="quiet rounds, >= 1")
+    parser.add_argument("--seconds", type=float, default=seconds, help="of one measurement, about")
+    parser.add_argument("--quick", action="store_true", help=f"a look: {quick}, nothing saved")
+    options = parser.parse_args()
+    if options.quick:
+        options.repeats, options.seconds = 1, quick_seconds
+    return options
+
+
 class Result:
     """A benchmark's JSON: what it was measured on, and its units.
 
@@ -49,13 +69,9 @@ class Result:
     """
 
     def __init__(self, path: Path | None, settings: Mapping[str, Any]) -> None:
+        about = {**machine(), "settings": dict(settings), "code": code_digest()}
         self._path = path
-        self._about = {**machine(), "settings": dict(settings), "code": code_digest()}
-        self.content: dict[str, Any] = {**self._about, "date": today(), "units": {}}
-        if path is not None and path.exists():
-            earlier = json.loads(path.read_text())
-            if all(earlier.get(key) == value for key, value in self._about.items()):
-                self.content = earlier
+        self.content = resumed(path, about, units="units")
 
     def unit(self, name: str) -> dict[str, Any]:
         """Find or begin one unit, such as a pair of networks."""
@@ -145,23 +161,6 @@ def disturbance(unit: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def spread(values: Sequence[float]) -> dict[str, float]:
-    """Describe some values: median, smallest, largest, how many, standard error of the mean."""
-    error = statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None
-    return {
-        "median": rounded(statistics.median(values)),
-        "min": rounded(min(values)),
-        "max": rounded(max(values)),
-        "n": len(values),
-        "standard_error": None if error is None else rounded(error),
-    }
-
-
-def rounded(value: float) -> float:
-    """Keep five digits."""
-    return float(f"{value:.5g}")
-
-
 def operator_shares(work: Callable[[], object], *, n_largest: int = 12) -> dict[str, float]:
     """Profile some work: each torch operator's share of the CPU time, the largest ones."""
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
@@ -181,13 +180,9 @@ def machine() -> dict[str, Any]:
     """Describe hardware and versions."""
     names = ("torch", "torchvision", "numpy", "networkx", "torchdistill")
     return {
-        "hardware": f"{platform.machine()}, {cpu_model()}, {os.cpu_count()} cores",
+        "hardware": hardware(),
         "bfloat16": {"amx": has_amx(), "capability": torch.backends.cpu.get_cpu_capability()},
-        "versions": {
-            "autokd": autokd.__version__,
-            "python": platform.python_version(),
-            **{name: found for name in names if (found := _version(name))},
-        },
+        "versions": {"autokd": autokd.__version__, **versions(*names)},
     }
 
 
@@ -196,34 +191,17 @@ def has_amx() -> bool:
     return bool(getattr(torch.cpu, "_is_amx_tile_supported", bool)())
 
 
-def cpu_model() -> str:
-    """Name the processor, where the system says."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), "")
+def code_digest(*more: str) -> str:
+    """Hash the code that is measured, so that figures of two versions are never mixed.
 
-
-def code_digest() -> str:
-    """Hash the code that is measured, so that figures of two versions are never mixed."""
+    Args:
+        more: Rooms that are measured beside those of a training step.
+    """
     digest = hashlib.sha256()
-    for room in _ROOMS:
+    for room in (*_ROOMS, *more):
         for path in sorted((Path(autokd.__file__).parent / room).rglob("*.py")):
             digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
-
-
-def today() -> str:
-    """Give the date."""
-    return datetime.date.today().isoformat()
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
 
 
 def _busy_seconds() -> float:

@@ -10,7 +10,13 @@ SQLite storage, and NSGA-II with its journal, each asked for the same parameters
 values and one user attribute a trial; their history is written beforehand and not timed.
 
 Building a student's module and writing its weights are timed apart: both belong to its training.
-A size and contender that has a result in the JSON is not measured again.
+A size that has a result in the JSON is not measured again.
+
+The JSON beside it was written by this command without options; a size that it lacks has not been
+measured. A unit is a size: ``milliseconds_a_trial`` from one training's end to the next one's
+beginning, ``parts_of_autokd_ms`` what the calls of one trial take of that, summed by kind,
+``times_autokd`` a contender's median over autokd's, ``apart_ms`` what is timed apart, and
+``resume_s`` the seconds in which a search reads its trials back.
 """
 
 import argparse
@@ -28,7 +34,8 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from measuring import Result, spread
+from describing import spread
+from measuring import Result
 from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 

@@ -11,22 +11,27 @@ which gives the figure of the front alone.
 
 The runs are invented (`synthetic_runs.py`). A repeat that has a result in the JSON is not measured
 again. Nothing else should run meanwhile; the load average before each round is recorded.
+
+The JSON beside it was written by this command without options. For each number of trials,
+``seconds`` is what a contender takes after its import, ``html_bytes`` the page that it writes,
+``resident_bytes`` its process at the end, and ``times_faster`` Optuna's seconds over autokd's in
+the same round. ``autokd_parts`` are the medians of what autokd does in these seconds: open the
+run, read its trials, work out the tables, write the page.
 """
 
 import argparse
 import hashlib
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import psutil
+from describing import hardware, resumed, spread, versions
 
 RESULT = Path(__file__).with_suffix(".json")
 MEASURED = ("report", "runs", "pareto", "graphs")
@@ -58,21 +63,11 @@ def main() -> None:
 def read_result() -> dict[str, Any]:
     """Read what earlier calls measured, of this very code on this very machine."""
     about = {
-        "hardware": f"{platform.machine()}, {cpu_model()}, {os.cpu_count()} cores",
-        "versions": {
-            "python": platform.python_version(),
-            **{
-                name: version(name)
-                for name in ("optuna", "plotly", "pandas", "numpy", "sqlalchemy")
-            },
-        },
+        "hardware": hardware(),
+        "versions": versions("optuna", "plotly", "pandas", "numpy", "sqlalchemy"),
         "code": code_digest(),
     }
-    if RESULT.exists():
-        earlier: dict[str, Any] = json.loads(RESULT.read_text())
-        if all(earlier.get(key) == value for key, value in about.items()):
-            return earlier
-    return {**about, "date": time.strftime("%Y-%m-%d"), "rounds": {}}
+    return resumed(RESULT, about, units="rounds")
 
 
 def prepared(folder: Path, n_trials: int) -> Path:
@@ -180,30 +175,12 @@ def summed(rounds: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def spread(values: list[float]) -> dict[str, float]:
-    """Describe some values."""
-    return {
-        "median": float(f"{statistics.median(values):.4g}"),
-        "min": float(f"{min(values):.4g}"),
-        "max": float(f"{max(values):.4g}"),
-    }
-
-
 def code_digest() -> str:
     """Hash the code that is measured, so that figures of two versions are never mixed."""
     root = Path(__file__).parent.parent / "autokd"
     files = [path for room in MEASURED for path in sorted((root / room).rglob("*.*"))]
     sources = [path.read_bytes() for path in files if path.suffix in (".py", ".js", ".css")]
     return hashlib.sha256(b"".join(sources)).hexdigest()[:12]
-
-
-def cpu_model() -> str:
-    """Name the processor, where the system says."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), "")
 
 
 if __name__ == "__main__":

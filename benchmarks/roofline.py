@@ -13,6 +13,11 @@ Claims measured, resnet20 with autokd's training path (views, table, step), batc
 2. Two workers against one: what two processes of one thread each train together over what one
    trains alone, beside the same ratio of the product and of the copy, and the training's ratio
    over each of these two, which are what the machine has to give.
+
+The JSON beside it was written by this command without options, with OMP_NUM_THREADS=1. Its
+``summary`` has the first claim as ``share_of_roof``, the second as ``two_workers``: ``train`` is
+the training's ratio, ``gemm`` and ``copy`` the machine's, ``train_over_*`` the one over the other.
+``profile`` gives each torch operator's share of the CPU time of one epoch.
 """
 
 import argparse
@@ -27,6 +32,7 @@ from typing import Any
 
 import torch
 from contenders import BATCH_SIZE, Autokd
+from describing import rounded, spread
 from measuring import (
     Contender,
     Result,
@@ -35,8 +41,7 @@ from measuring import (
     measure_rounds,
     operator_shares,
     rates,
-    rounded,
-    spread,
+    read_options,
     use_one_thread,
 )
 from models import NUM_CLASSES, make_model
@@ -57,12 +62,7 @@ _N_IMAGES = 256
 def main() -> None:
     """Measure the missing rounds, then print the summary."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=5, help="quiet rounds, >= 1")
-    parser.add_argument("--seconds", type=float, default=8.0, help="of one measurement, about")
-    parser.add_argument("--quick", action="store_true", help="a look: one round, nothing saved")
-    options = parser.parse_args()
-    if options.quick:
-        options.repeats, options.seconds = 1, 1.0
+    options = read_options(parser, seconds=8.0, quick_seconds=1.0, quick="one round")
     use_one_thread()
     settings = {"student": STUDENT, "batch_size": BATCH_SIZE, "seconds": options.seconds}
     result = Result(None if options.quick else RESULT, {**settings, "n_passes": N_PASSES})

@@ -15,6 +15,12 @@ Claims measured, hierarchical graphs of 20 to 200 op nodes and 20,000 to 1,000,0
    network was made: weights, gradients, momentum, activations and temporaries, whoever allocates
    them (`student_memory.py`). Counting what autograd saves would miss what a custom backward pass
    keeps for itself.
+
+The JSON beside it was written by this command without options, with OMP_NUM_THREADS=1. Its
+``summary`` has for each case the first claim as ``speed``, the second as ``memory`` (recomputing
+over plain, five steps) and ``time_of_recomputing`` (the rate without over the rate with it);
+``speed_recomputing`` is that of the recomputing student over plain, ``profile`` each torch
+operator's share of the CPU time of one step.
 """
 
 import argparse
@@ -27,6 +33,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from describing import rounded, spread
 from measuring import (
     Contender,
     Result,
@@ -35,8 +42,7 @@ from measuring import (
     measure_rounds,
     operator_shares,
     rates,
-    rounded,
-    spread,
+    read_options,
     timed,
     use_one_thread,
 )
@@ -50,12 +56,7 @@ TOLERANCE = 1e-5
 def main() -> None:
     """Measure every case that lacks rounds, then print the summary."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=5, help="quiet rounds, >= 1")
-    parser.add_argument("--seconds", type=float, default=4.0, help="of one measurement, about")
-    parser.add_argument("--quick", action="store_true", help="a look at two, nothing saved")
-    options = parser.parse_args()
-    if options.quick:
-        options.repeats, options.seconds = 1, 0.1
+    options = read_options(parser, seconds=4.0, quick_seconds=0.1, quick="two students")
     use_one_thread()
     settings = {"batch_size": BATCH_SIZE, "threads": 1, "seconds": options.seconds}
     result = Result(None if options.quick else RESULT, settings)

@@ -19,18 +19,13 @@ import json
 import math
 from bisect import bisect, insort
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-    distribution_to_json,
-)
+from optuna.distributions import BaseDistribution, distribution_to_json
 from optuna.storages._rdb import models
 from optuna.trial import TrialState
 from sqlalchemy import Connection, create_engine, insert
@@ -39,20 +34,15 @@ import autokd
 from autokd.graphs import InputShape
 from autokd.parameters import Value
 from autokd.runs import Ledger, Outcome, Record, RunFolder, RungResult, load_run, quiet_optuna
+from autokd.runs.importance import optuna_distribution
 from autokd.search.family import draw_family, slot_seed
-from autokd.space import (
-    CategoricalDomain,
-    Dimension,
-    Domain,
-    FixedDomain,
-    FloatDomain,
-    IntDomain,
-)
+from autokd.space import CategoricalDomain, Domain, FixedDomain, FloatDomain, IntDomain
 from autokd.study import Objective, StudySpec
 
 SHAPE = InputShape(3, 32, 10)
 BEGAN = datetime.datetime(2026, 1, 1)
 SECONDS_PER_EPOCH = 0.5
+TEACHER_TOP1 = 0.942
 EXPLORED = 0.5
 """Share of the points that are drawn evenly."""
 
@@ -112,7 +102,7 @@ def describe(folder: RunFolder) -> dict[str, Any]:
         "teacher": {
             "name": "resnet56",
             "params": 855_770,
-            "top1": 0.942,
+            "top1": TEACHER_TOP1,
             "test_top1": 0.9385,
             "saw_validation": False,
             "digest": "0" * 64,
@@ -186,10 +176,17 @@ class Race:
             "ece": round(0.03 + 0.02 * float(self.rng.uniform()), 6),
             "nll": round(1.2 * (1 - top1) + 0.1, 6),
             "agreement": round(min(top1 + 0.01, 1.0), 6),
+            "kl": round(1.1 * (1 - top1) + 0.05, 6),
+            "cev": round(float(self.rng.exponential(0.3)), 6),
+            "sde": round(float(self.rng.exponential(0.5)), 6),
             **record.cost,
         }
         seconds = round(SECONDS_PER_EPOCH * rung * float(self.rng.uniform(0.8, 1.2)), 3)
-        return RungResult(rung, metrics, {}, seconds, goes_on, verdict)
+        result = RungResult(rung, metrics, {}, seconds, goes_on, verdict)
+        if rung < self.spec.fidelity.max_epochs:
+            return result
+        changes = self.rng.normal(top1 - TEACHER_TOP1, 0.02, SHAPE.num_classes)
+        return replace(result, recall_changes=tuple(np.round(changes, 4).tolist()))
 
     def _judge(self, rung: int, shown: float) -> tuple[bool, str]:
         if rung == self.spec.fidelity.max_epochs:
@@ -254,7 +251,7 @@ def write_trials(folder: RunFolder, spec: StudySpec, records: Iterable[Record]) 
     distributions = {
         d.name: distribution
         for d in spec.search_space.dimensions()
-        if (distribution := to_optuna(d)) is not None
+        if (distribution := optuna_distribution(d.domain)) is not None
     }
     engine = create_engine(folder.database)
     with engine.begin() as connection:
@@ -262,19 +259,6 @@ def write_trials(folder: RunFolder, spec: StudySpec, records: Iterable[Record]) 
             rows = trial_rows(record, spec, number=number, distributions=distributions)
             _insert(connection, rows)
     engine.dispose()
-
-
-def to_optuna(dimension: Dimension) -> BaseDistribution | None:
-    """Give Optuna's distribution of a dimension; None for one that is not searched."""
-    match dimension.domain:
-        case FloatDomain(low=low, high=high, log=log):
-            return FloatDistribution(low, high, log=log)
-        case IntDomain(low=low, high=high, log=log):
-            return IntDistribution(low, high, log=log)
-        case CategoricalDomain(choices=choices):
-            return CategoricalDistribution(choices)
-        case FixedDomain():
-            return None
 
 
 def trial_rows(

@@ -13,6 +13,10 @@ worker of its own, whichever was faster before the first round. `plain_channels_
 loop with autokd's memory layout: it counts as no peer, and shows what the layout alone is worth.
 Where the CPU has AMX, autokd is also measured in bfloat16. `profile` gives each torch operator's
 share of the CPU time of one of autokd's epochs. A pair is resumed round by round.
+
+The JSON beside it was written with OMP_NUM_THREADS=1, ``--peers``, ``--data`` and ``--seconds 4``.
+Its ``summary`` has both factors, and images a second of wall time and of CPU time, which a
+DataLoader's worker also spends; those of ``table`` are the filling of the teacher's table.
 """
 
 import argparse
@@ -27,6 +31,7 @@ from typing import Any
 
 import torch
 from contenders import BATCH_SIZE, MEAN, STD, VIEWS, Autokd, PlainLoop, Torchdistill, find_peers
+from describing import spread
 from measuring import (
     Contender,
     Result,
@@ -37,7 +42,7 @@ from measuring import (
     measure_rounds,
     operator_shares,
     rates,
-    spread,
+    read_options,
     timed,
     use_one_thread,
 )
@@ -106,13 +111,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--peers", type=Path, help="folder that torchdistill was installed into")
     parser.add_argument("--data", type=Path, help="folder with cifar10_jpeg/train/CLASS/*.jpg")
-    parser.add_argument("--repeats", type=int, default=5, help="quiet rounds, >= 1")
-    parser.add_argument("--seconds", type=float, default=8.0, help="of one measurement, about")
-    parser.add_argument("--quick", action="store_true", help="a look: 64 images, nothing saved")
-    options = parser.parse_args()
-    if options.quick:
-        options.repeats, options.seconds = 1, 0.1
-    return options
+    return read_options(parser, seconds=8.0, quick_seconds=0.1, quick="64 images")
 
 
 def read_images(n: int, data: Path | None) -> Split:

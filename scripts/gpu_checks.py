@@ -11,6 +11,7 @@ import json
 import statistics
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ import pytest
 import torch
 
 from autokd.data import Split
-from autokd.distill import LOSSES, TrainingSource
+from autokd.distill import Answers, TrainingSource
 from autokd.distill.cuda import GraphRecorder
 from autokd.distill.executors import WARM_UP_STEPS, EagerExecutor, Executor, GraphExecutor
+from autokd.distill.losses.kd import kd
 from autokd.distill.source import Batch
 from autokd.distill.step import Step
 from autokd.study import Training, ViewsSpec
@@ -69,7 +71,7 @@ def make_batch(batch_size: int) -> Batch:
     """Make a batch of noise."""
     images = torch.randint(0, 256, (batch_size, 3, 32, 32), dtype=torch.uint8)
     split = Split(images, torch.arange(batch_size) % 10).to(DEVICE)
-    source = TrainingSource(split, ViewsSpec(), torch.randn(1, batch_size, 10))
+    source = TrainingSource(split, ViewsSpec(), Answers(torch.randn(1, batch_size, 10)))
     return next(source.batches(0, batch_size))
 
 
@@ -78,7 +80,7 @@ def time_steps(*, uses_graph: bool, batch_size: int, n_steps: int) -> dict[str, 
     network = cifar_resnet(20, channels=3, num_classes=10).to(DEVICE)
     step = Step(
         network.to(memory_format=torch.channels_last),
-        loss=lambda *parts: LOSSES["kd"](*parts, temperature=4.0, soft_weight=0.5),
+        loss=partial(kd, temperature=4.0, soft_weight=0.5),
         training=Training(batch_size=batch_size),
         precision="bfloat16",
         device=DEVICE,

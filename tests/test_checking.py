@@ -3,10 +3,10 @@
 import datetime
 import re
 from math import inf, nan
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import pytest
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from autokd.checking import Checked, illegal, nearest, validate
 from autokd.errors import DefinitionError
@@ -50,6 +50,17 @@ class Drawing(Checked):
         if self.title == "untitled":
             raise illegal("shapes.any.side", "must be named first")
         return self
+
+
+class Grown(Checked):
+    later: ClassVar = frozenset({"frames"})
+
+    title: str
+    frames: Annotated[tuple[int, ...], Field(strict=False)] = ()
+
+
+class Album(Checked):
+    drawings: Annotated[tuple[Grown, ...], Field(strict=False)]
 
 
 def complaint(raw: dict[str, Any]) -> str:
@@ -201,3 +212,29 @@ def test_nearest_name_is_suggested_only_when_one_is_near(name: str, hint: str) -
 
 def test_nothing_is_suggested_when_nothing_is_legal() -> None:
     assert nearest("temperature", []) == ""
+
+
+def test_field_that_came_later_is_written_only_where_it_says_something() -> None:
+    plain, framed = Grown(title="a"), Grown(title="b", frames=(1,))
+    assert plain.model_dump() == {"title": "a"}
+    assert framed.model_dump() == {"title": "b", "frames": (1,)}
+    album = Album(drawings=(plain, framed))
+    assert album.model_dump(mode="json", exclude={"drawings": {"__all__": {"title"}}}) == {
+        "drawings": [{}, {"frames": [1]}]
+    }
+    assert Album.model_validate_json(album.model_dump_json()) == album
+
+
+class Flat(Checked):
+    shapes: dict[str, Shape]
+
+    @field_validator("shapes", mode="before")
+    @classmethod
+    def _flat(cls, raw: Any) -> Any:
+        return {f"{a}.{b}": shape for a, inner in raw.items() for b, shape in inner.items()}
+
+
+def test_key_that_a_model_put_together_is_spelt_as_the_file_has_it() -> None:
+    raw = {"shapes": {"left": {"top": {"shape": "square", "side": 1}}}}
+    with pytest.raises(DefinitionError, match=r"^a\.toml: \[shapes\.left\.top\.side\] must be g"):
+        validate(Flat, raw, source="a.toml")

@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic_core import PydanticCustomError
 
 from autokd.checking import Checked, validate
-from autokd.domains import Domain, TaggedDomain, contains, values
+from autokd.domains import Domain, TaggedDomain, check_domain, contains, values
 from autokd.errors import DefinitionError
-from autokd.parameters import Value
+from autokd.parameters import Parameter, Value
 
 
 class Holder(Checked):
@@ -113,3 +114,38 @@ def test_fixed_domain_contains_its_value_alone() -> None:
     assert values(FIXED) == (4,)
     assert contains(FIXED, 4)
     assert not contains(FIXED, 5)
+
+
+DEPTH = Parameter("depth", "int", 3, "blocks", low=1, high=50)
+OP = Parameter("op", "categorical", "a", "operation", choices=("conv", "pool"))
+
+
+@pytest.mark.parametrize(
+    ("found", "parameter", "message"),
+    [
+        (domain(type="int", low=0, high=2), DEPTH, r"must be an int in \[1, 50\], found 0$"),
+        (FLOAT, DEPTH, r"must suit an int in \[1, 50\], found 'float'$"),
+        (CHOICE, DEPTH, r"must be an int in \[1, 50\], found '1'$"),
+        (domain(type="fixed", value="cnv"), OP, r"found 'cnv'; did you mean 'conv'\?$"),
+    ],
+)
+def test_domain_outside_the_legal_values_is_refused(
+    found: Domain, parameter: Parameter, message: str
+) -> None:
+    with pytest.raises(PydanticCustomError, match=message):
+        check_domain("kd.x", found, parameter)
+
+
+def test_key_of_a_refusal_names_the_part_at_fault() -> None:
+    with pytest.raises(PydanticCustomError) as of_type:
+        check_domain("kd.x", FLOAT, DEPTH)
+    with pytest.raises(PydanticCustomError) as of_value:
+        check_domain("kd.x", domain(type="fixed", value=0), DEPTH)
+    keys = [(caught.value.context or {})["key"] for caught in (of_type, of_value)]
+    assert keys == ["kd.x.type", "kd.x"]
+
+
+@pytest.mark.parametrize("found", [domain(type="int", low=1, high=50), FIXED])
+def test_domain_inside_the_legal_values_is_accepted(found: Domain) -> None:
+    check_domain("kd.x", found, DEPTH)
+    assert all(DEPTH.accepts(value) for value in values(found))

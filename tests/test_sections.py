@@ -17,11 +17,8 @@ from autokd.sections import (
     Latency,
     Objective,
     SamplerSpec,
-    TeacherSpec,
     Training,
 )
-
-CHECKPOINT = {"source": "checkpoint", "model": "resnet56", "file": "a.safetensors"}
 
 
 def objective(metric: str, reference: float, **changes: str) -> dict[str, Any]:
@@ -51,30 +48,16 @@ def objective(metric: str, reference: float, **changes: str) -> dict[str, Any]:
             {"source": "digits", "test_fraction": 0.0},
             r"\[test_fraction\] must be greater than 0, found 0.0$",
         ),
-        (TeacherSpec, {"source": "zoo"}, r"\[model\] is missing: source 'zoo' needs one$"),
         (
-            TeacherSpec,
-            {"source": "checkpoint", "model": "resnet56"},
-            r"\[file\] is missing: source 'checkpoint' needs one$",
+            DataSpec,
+            {"source": "digits", "tuning_fraction": 1.0},
+            r"\[tuning_fraction\] must be less than 1, found 1.0$",
         ),
         (
-            TeacherSpec,
-            {**CHECKPOINT, "mean": [0.5]},
-            r"\[mean\] must have a number for each channel as std has, found \[0.5\] and \[\]$",
+            DataSpec,
+            {"source": "digits", "images_per_class": 0},
+            r"\[images_per_class\] must be greater than or equal to 1, found 0$",
         ),
-        (
-            TeacherSpec,
-            {**CHECKPOINT, "mean": [0.5], "std": [0.2, 0.2]},
-            r"\[mean\] must have .* found \[0.5\] and \[0.2, 0.2\]$",
-        ),
-        (
-            TeacherSpec,
-            {**CHECKPOINT, "mean": [0.5], "std": [0]},
-            r"\[std.0\] must be greater than 0, found 0$",
-        ),
-        (TeacherSpec, {**CHECKPOINT, "mean": 0.5}, r"\[mean\] must be a list, found 0.5$"),
-        (TeacherSpec, {**CHECKPOINT, "min_top1": 90}, r"\[min_top1\] must be less than or equal"),
-        (TeacherSpec, {**CHECKPOINT, "modle": "x"}, r"\[modle\] is not one of .*mean 'model'\?$"),
         (Training, {"batch_size": "64"}, r"\[batch_size\] must be a whole number, found '64'$"),
         (Training, {"batch_size": 64.0}, r"\[batch_size\] must be a whole number, found 64.0$"),
         (Training, {"momentum": 1}, r"\[momentum\] must be less than 1, found 1$"),
@@ -100,6 +83,7 @@ def objective(metric: str, reference: float, **changes: str) -> dict[str, Any]:
             r"\[reference\] must be in \[0, 1\) for top1, found 1",
         ),
         (Objective, objective("ece", 0.0), r"\[reference\] must be in \(0, 1\] for ece, found 0$"),
+        (Objective, objective("kl", 0), r"\[reference\] must be above 0 for kl, found 0$"),
         (Objective, objective("params", 0), r"\[reference\] must be above 0 for params, found 0$"),
         (
             Objective,
@@ -127,8 +111,7 @@ def test_illegal_value_is_refused_with_key_and_legal_values(
         (DataSpec, {"source": "digits"}),
         (DataSpec, {"source": "arrays"}),
         (DataSpec, {"source": "cifar10", "root": "."}),
-        (TeacherSpec, {"source": "module"}),
-        (TeacherSpec, {**CHECKPOINT, "mean": [0, 1], "std": [1, 2]}),
+        (DataSpec, {"source": "digits", "tuning_fraction": 0.3, "images_per_class": 5}),
         (Training, {"learning_rate": 1}),
         (Fidelity, {"min_epochs": 4, "max_epochs": 4}),
         (Budget, {"seconds": 60}),
@@ -152,6 +135,8 @@ def test_fidelity_is_a_ladder_in_epochs() -> None:
         ("top1", 0.2, Axis("top1", "maximize", "linear", 0.2)),
         ("agreement", 0, Axis("agreement", "maximize", "linear", 0.0)),
         ("ece", 1, Axis("ece", "minimize", "linear", 1.0)),
+        ("nll", 2.5, Axis("nll", "minimize", "linear", 2.5)),
+        ("sde", 3, Axis("sde", "minimize", "linear", 3.0)),
         ("params", 1e6, Axis("params", "minimize", "log10", 1e6)),
         ("latency_s", 0.1, Axis("latency_s", "minimize", "log10", 0.1)),
     ],

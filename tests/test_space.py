@@ -11,7 +11,6 @@ from autokd.definitions import names
 from autokd.domains import FixedDomain
 from autokd.errors import DefinitionError
 from autokd.graphs import GENERATORS
-from autokd.methods import METHODS
 from autokd.parameters import Point, Value
 from autokd.space import METHOD, SearchSpace, load_space, read_space
 
@@ -56,8 +55,9 @@ def put(table: str, name: str, **domain: Any) -> Edit:
         (
             put("kd", "temprature", type="fixed", value=4.0),
             (
-                r"\[kd.temprature\] is not one of \['soft_weight', 'temperature'\]; "
-                r"did you mean 'temperature'\?$"
+                r"\[kd.temprature\] is not one of \['kd', 'kd_off_fraction', "
+                r"'soft_warmup_fraction', 'soft_weight', 'standardise', 'teacher_views', "
+                r"'temperature'\]; did you mean 'temperature'\?$"
             ),
         ),
         (
@@ -116,17 +116,17 @@ def put(table: str, name: str, **domain: Any) -> Edit:
         (
             put("kd", "method", type="fixed", value="nonne"),
             (
-                r"\[kd.method\] must be one of \['kd', 'none'\], found 'nonne'; "
+                r"\[kd.method\] must be one of \['amal', .*, 'xcl'\], found 'nonne'; "
                 r"did you mean 'none'\?$"
             ),
         ),
         (
             put("kd", "method", type="categorical", choices=["kd", 3]),
-            r"\[kd.method\] must be one of \['kd', 'none'\], found 3$",
+            r"\[kd.method\] must be one of \['amal', .*, 'xcl'\], found '3'$",
         ),
         (
             lambda raw: raw["kd"].pop("method"),
-            r"\[kd.method\] is missing: it chooses from \['kd', 'none'\]$",
+            r"\[kd.method\] is missing: it chooses from \['amal', .*, 'xcl'\]$",
         ),
         (
             lambda raw: raw["architecture"].pop("params_budget"),
@@ -232,11 +232,45 @@ def test_space_survives_json() -> None:
 
 
 @pytest.mark.parametrize("name", names("search_spaces"))
-def test_shipped_space_loads_with_every_parameter_of_generator_and_methods(name: str) -> None:
+def test_shipped_space_loads_with_every_parameter_of_its_generator(name: str) -> None:
     loaded = load_space(name)
-    expected = {f"architecture.{p.name}" for p in GENERATORS[loaded.generator].parameters}
-    expected |= {f"kd.{p.name}" for method in loaded.methods for p in METHODS[method].parameters}
-    assert {dimension.name for dimension in loaded.dimensions()} == expected | {METHOD}
+    expected = [f"architecture.{p.name}" for p in GENERATORS[loaded.generator].parameters]
+    found = [dimension.name for dimension in loaded.dimensions()]
+    assert found[: len(expected)] == expected
+    assert found[len(expected)] == METHOD
+
+
+@pytest.mark.parametrize(
+    "name", ["chain", "chain_digits", "digits", "flat", "flat_digits", "hierarchical"]
+)
+def test_points_of_spaces_of_plain_distillation_hold_nothing_else(name: str) -> None:
+    found = [d.name for d in load_space(name).dimensions() if d.name.startswith("kd.")]
+    assert found == [METHOD, "kd.temperature", "kd.soft_weight"]
+
+
+def test_table_of_a_method_gives_dimensions_and_points_with_its_name() -> None:
+    def nested(raw: dict[str, Any]) -> None:
+        raw["kd"]["method"]["choices"] = ["kd", "dkd"]
+        raw["kd"]["dkd"] = {"beta": {"type": "float", "low": 1, "high": 8}}
+
+    found = space(nested)
+    assert [d.name for d in found.active({METHOD: "dkd"})][-4:] == [
+        METHOD,
+        "kd.temperature",
+        "kd.dkd.alpha",
+        "kd.dkd.beta",
+    ]
+    assert found.conditional() == ["kd.dkd.beta"]
+    assert SearchSpace.model_validate_json(found.model_dump_json()) == found
+    point = {**without("kd.soft_weight"), METHOD: "dkd", "kd.dkd.alpha": 1.0, "kd.dkd.beta": 8.0}
+    found.check_point(point)
+    with pytest.raises(DefinitionError, match=r"\[kd.dkd.beta\] is outside its domain"):
+        found.check_point({**point, "kd.dkd.beta": 9.0})
+
+
+def test_kd_that_is_no_table_is_refused_before_its_tables_are_looked_at() -> None:
+    with pytest.raises(DefinitionError, match=r"\[kd\] must be a table, found 'kd'$"):
+        space(lambda raw: raw.update(kd="kd"))
 
 
 def test_file_of_ones_own_is_read_and_named(

@@ -10,6 +10,7 @@ import pytest
 
 from autokd.definitions import find, names
 from autokd.errors import DefinitionError
+from autokd.methods import Needs
 from autokd.study import StudySpec, fingerprint, load_study, read_study
 
 SPACE = {
@@ -48,7 +49,10 @@ def changed(**values: Any) -> Edit:
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (changed(budgt={}), r"\[budgt\] is not one of \['budget', .*; did you mean 'budget'\?$"),
+        (
+            changed(budgt={}),
+            r"\[budgt\] is not one of \['assistants', .*; did you mean 'budget'\?$",
+        ),
         (lambda raw: raw.pop("data"), r"\[data\] is missing$"),
         (lambda raw: raw.pop("search_space"), r"\[search_space\] is missing$"),
         (changed(search_space=3), r"\[search_space\] must be a name, a path or a table, found 3$"),
@@ -85,7 +89,7 @@ def changed(**values: Any) -> Edit:
         ),
         (
             lambda raw: raw["objectives"].pop(0),
-            r"\[objectives\] must name one of \['top1', 'ece', 'agreement'\], found \['params'\]$",
+            r"\[objectives\] must name one of \['top1', 'ece', .*\], found \['params'\]$",
         ),
         (changed(budget={}), r"\[budget.trials\] is missing: a budget needs trials, seconds or"),
         (
@@ -169,6 +173,35 @@ def test_default_study_needs_no_files_and_plans_at_least_forty_trials() -> None:
     assert spec.budget.trials >= 40
 
 
+def test_needs_are_those_of_all_methods_of_the_space() -> None:
+    assert study().needs == Needs()
+    methods = {"type": "categorical", "choices": ["none", "dkd", "amal"]}
+    several = study(changed(search_space={**SPACE, "kd": {"method": methods}}))
+    assert several.needs == Needs(class_labels=True, tuning=True, eager=True)
+
+
+def test_study_without_any_need_has_none() -> None:
+    alone = {**SPACE, "kd": {"method": {"type": "fixed", "value": "none"}}}
+    assert study(changed(search_space=alone)).needs == Needs(teacher=False)
+
+
+def test_lack_of_what_a_method_needs_is_a_mistake_of_the_study() -> None:
+    meal = {**SPACE, "kd": {"method": {"type": "fixed", "value": "meal"}}}
+    with pytest.raises(
+        DefinitionError, match=r"^studies/a\.toml: \[teachers\] must be a list of 1"
+    ):
+        study(changed(search_space=meal))
+
+
+def test_study_that_searches_the_method_offers_many_and_compares_with_plain_distillation() -> None:
+    spec = load_study("digits_methods")
+    assert {"none", "kd", "dkd", "at"} < set(spec.search_space.methods)
+    plain = load_study("digits")
+    assert (spec.data, spec.teacher, spec.views) == (plain.data, plain.teacher, plain.views)
+    assert spec.search_space.architecture == plain.search_space.architecture
+    assert spec.fidelity == plain.fidelity
+
+
 def test_axes_are_the_objectives_in_their_order() -> None:
     assert [axis.metric for axis in study().axes] == ["top1", "params"]
 
@@ -206,6 +239,16 @@ def test_smoke_shrinks_every_shipped_study_to_another_legal_one(name: str) -> No
     assert (small.teacher.epochs, small.teacher.min_top1) == (1, 0)
 
 
+def test_smoke_shortens_every_network_that_the_study_trains() -> None:
+    def several(raw: dict[str, Any]) -> None:
+        raw["teachers"] = [{"source": "zoo", "model": "resnet32", "min_top1": 0.9}]
+        raw["assistants"] = [{"model": "resnet14", "epochs": 9}]
+
+    small = study(several).smoke()
+    assert [(t.epochs, t.min_top1) for t in small.teachers] == [(1, 0)]
+    assert [a.epochs for a in small.assistants] == [1]
+
+
 def test_smoke_grows_nothing() -> None:
     small = study(changed(data={"source": "digits", "train_limit": 100})).smoke()
     assert (small.data.train_limit, small.family_size) == (100, 1)
@@ -220,7 +263,10 @@ def test_smoke_grows_nothing() -> None:
         (changed(views={"flip": True}), "views"),
         (changed(sampler={"name": "random"}), "sampler"),
         (lambda raw: raw["data"].update(split_seed=1), "data"),
+        (lambda raw: raw["data"].update(tuning_fraction=0.2), "data"),
+        (lambda raw: raw["data"].update(images_per_class=9), "data"),
         (lambda raw: raw["teacher"].update(seed=1), "teacher"),
+        (lambda raw: raw["teacher"].update(stop_fraction=0.5), "teacher"),
         (lambda raw: raw["training"].update(batch_size=65), "training"),
         (lambda raw: raw["fidelity"].update(eta=2), "fidelity"),
         (lambda raw: raw["objectives"][0].update(reference=0.3), "objectives"),
@@ -233,6 +279,54 @@ def test_smoke_grows_nothing() -> None:
 def test_fingerprint_names_the_part_that_changed(edit: Edit, part: str) -> None:
     before, after = fingerprint(study()), fingerprint(study(edit))
     assert {name for name in before if before[name] != after[name]} == {part}
+
+
+# Taken before there were several teachers, assistants, features, few-shot data and early stops.
+DIGITS = {
+    "search_space": "b866992735f87fe8",
+    "data": "0ab4a096385495f3",
+    "teacher": "c70475f3be95365d",
+    "training": "3f46eb7ed3508787",
+    "fidelity": "99060dc0fb03d893",
+    "objectives": "366afd61fd2349ae",
+    "views": "33eef056705f4526",
+    "sampler": "9956a4ce2d180774",
+    "constraints": "7e0702b1082a0d8b",
+    "latency": "ed021dc9de7bdcd1",
+    "family_size": "6b86b273ff34fce1",
+    "seed": "5feceb66ffc86f38",
+}
+
+
+def test_fingerprint_of_the_default_study_is_the_one_that_older_runs_have() -> None:
+    assert fingerprint(load_study("digits")) == DIGITS
+
+
+@pytest.mark.parametrize(
+    ("edit", "part"),
+    [
+        (changed(teachers=[{"source": "zoo", "model": "resnet32"}]), "teachers"),
+        (changed(assistants=[{"model": "resnet14"}]), "assistants"),
+        (changed(features={"hints": "clustered"}), "features"),
+    ],
+)
+def test_fingerprint_gains_a_part_that_only_newer_studies_have(edit: Edit, part: str) -> None:
+    before, after = fingerprint(study()), fingerprint(study(edit))
+    assert set(after) - set(before) == {part}
+    assert {name: after[name] for name in before} == before
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        changed(features={}),
+        changed(teachers=[], assistants=[]),
+        lambda raw: raw["data"].update(tuning_fraction=0.1),
+        lambda raw: raw["teacher"].update(stop_fraction=1.0),
+    ],
+)
+def test_fingerprint_does_not_tell_a_default_that_is_written_out(edit: Edit) -> None:
+    assert fingerprint(study(edit)) == fingerprint(study())
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from autokd.checking import validate
 from autokd.errors import DefinitionError
-from autokd.views import ViewsSpec
+from autokd.views import ViewRole, ViewsSpec
 
 
 @pytest.mark.parametrize(
@@ -61,6 +61,26 @@ def test_auto_takes_all_augmentations_where_the_tape_would_not_be_shorter() -> N
     assert views.table_kind(5) == "exhaustive"
     for change in ({"mix": "cutmix"}, {"cutout": 3}):
         assert views.model_copy(update=change).table_kind(1000) == "tape"
+
+
+@pytest.mark.parametrize(
+    ("role", "padding", "cutout", "flip"),
+    [("plain", 0, 0, False), ("weak", 2, 0, True), ("strong", 10, 7, True)],
+)
+def test_a_teachers_own_view_is_weaker_or_stronger_with_the_same_draws(
+    role: ViewRole, padding: int, cutout: int, flip: bool
+) -> None:
+    views = ViewsSpec(seed=4, crop_padding=5, flip=True, cutout=1, table="tape")
+    seen = views.seen_as(role, size=28)
+    assert (seen.seed, seen.mix) == (4, "none")
+    assert (seen.crop_padding, seen.cutout, seen.flip) == (padding, cutout, flip)
+
+
+def test_a_strong_view_is_never_weaker_than_the_students() -> None:
+    views = ViewsSpec(crop_padding=32, cutout=20)
+    seen = views.seen_as("strong", size=28)
+    assert (seen.crop_padding, seen.cutout, seen.flip) == (64, 20, False)
+    assert seen.n_augmentations == 129**2
 
 
 def test_what_decides_pixels_leaves_out_the_table_and_what_does_nothing() -> None:

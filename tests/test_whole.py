@@ -70,6 +70,7 @@ def facts(run: Run) -> list[object]:
 # Where the images of a shipped study are, under the folder that --data names.
 SHRUNK = {
     "digits": {},
+    "digits_methods": {},
     "fashion_mnist": {},
     "cifar10_jpeg": {},
     "image_folder": {"root": "cifar10_jpeg", "image_size": 32},
@@ -82,7 +83,7 @@ SHRUNK = {
 def test_a_shipped_study_runs_shrunk(
     name: str, request: pytest.FixtureRequest, tmp_path: Path, cache_dir: Path
 ) -> None:
-    data_dir = None if name == "digits" else request.getfixturevalue("data_dir")
+    data_dir = None if name.startswith("digits") else request.getfixturevalue("data_dir")
     spec = load_study(name)
     data = spec.data.model_copy(update=SHRUNK[name])
     spec = spec.model_copy(update={"data": data}).smoke()

@@ -7,6 +7,7 @@ import typer
 
 import autokd
 from autokd.cli.definitions import check, copy, list_definitions, show
+from autokd.cli.diagnose import diagnose
 from autokd.cli.results import export, report, retrain
 from autokd.cli.search import search, teacher
 from autokd.errors import AutoKDError
@@ -24,6 +25,7 @@ app.command()(search)
 app.command()(report)
 app.command()(export)
 app.command()(retrain)
+app.command()(diagnose)
 app.command()(teacher)
 app.command("list")(list_definitions)
 app.command()(show)

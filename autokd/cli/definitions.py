@@ -1,6 +1,7 @@
 """``autokd list``, ``show``, ``copy`` and ``check``: definitions before they are run."""
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,22 +17,34 @@ if TYPE_CHECKING:
     from autokd.definitions import Kind
 
 NameArgument = Annotated[str, typer.Argument(help="A shipped study or search space.")]
+ShownArgument = Annotated[str, typer.Argument(help="A study, a search space or a method.")]
 
 
 def list_definitions() -> None:
-    """List the shipped studies and search spaces."""
+    """List the shipped studies and search spaces, and the distillation methods."""
     from autokd.definitions import find, names, read
+    from autokd.methods import METHODS
+    from autokd.methods.words import needed
 
     titles: dict[Kind, str] = {"studies": "Studies", "search_spaces": "Search spaces"}
     for kind, title in titles.items():
         print(title)
         for name in names(kind):
             print(f"  {name:<20} {read(find(kind, name)).get('title', '')}")
+    print("Methods, with what they need and what they cost")
+    for method in METHODS.values():
+        print(f"  {method.name:<20} {needed(method.needs)}; {method.cost}")
 
 
-def show(name: NameArgument) -> None:
-    """Print a shipped definition."""
-    print(_shipped(name).read_text(encoding="utf-8"), end="")
+def show(name: ShownArgument) -> None:
+    """Print a shipped definition, or describe a distillation method."""
+    from autokd.methods import METHODS
+    from autokd.methods.words import described
+
+    if name in METHODS:
+        print("\n".join(described(METHODS[name])))
+    else:
+        print(_shipped(name, also=METHODS).read_text(encoding="utf-8"), end="")
 
 
 def copy(
@@ -68,7 +81,7 @@ def check(
         console.print(line, highlight=False, soft_wrap=True)
 
 
-def _shipped(name: str) -> Path:
+def _shipped(name: str, *, also: Iterable[str] = ()) -> Path:
     """Find a definition of either kind; a study wins over a search space of the same name."""
     from autokd.checking import nearest
     from autokd.definitions import find, names
@@ -77,7 +90,7 @@ def _shipped(name: str) -> Path:
         return find("studies", name)
     if name in names("search_spaces"):
         return find("search_spaces", name)
-    legal = sorted({*names("studies"), *names("search_spaces")})
+    legal = sorted({*names("studies"), *names("search_spaces"), *also})
     raise DefinitionError(
         f"nothing shipped is called {name!r}; legal: {legal}{nearest(name, legal)}"
     )

@@ -25,6 +25,16 @@ __all__ = [
 
 _SHOWN_FRONT = 12
 _PLAIN_EVERY_S = 10.0
+_DOING = {
+    "data": "reading the images",
+    "teacher": "training the teacher",
+    "views": "asking the teacher about the views",
+    "maps": "asking the teacher for its maps",
+    "steps": "timing training steps",
+    "retrain": "training the student again",
+    "diagnose": "training the student on parts of the images",
+}
+"""What a listener hears of, in words."""
 
 
 @contextmanager
@@ -55,17 +65,20 @@ class PlainListener:
         self._console = console
         self._last_s = 0.0
         self._closed = -1
+        self._said: set[str] = set()
 
     def preparing(self, what: str, done: int, total: int) -> None:
-        """Print the beginning and the end of each preparation.
+        """Print that a preparation goes on when it is first heard of, and its end.
 
         Args:
-            what: ``data``, ``teacher`` or ``views``.
-            done: Steps done.
+            what: ``data``, ``teacher``, ``views``, ``steps`` or ``retrain``.
+            done: Steps done; not every preparation tells of its 0.
             total: Steps in all.
         """
-        if done in (0, total):
-            self._print(f"{what}: {'ready' if done == total else 'begins'}")
+        doing = _DOING.get(what, what)
+        self._print_once(f"{doing} ...")
+        if done == total:
+            self._print_once(f"{doing}: done")
 
     def changed(self, snapshot: Snapshot) -> None:
         """Print a line when trials have ended, at most every few seconds.
@@ -89,6 +102,11 @@ class PlainListener:
         """
         self._print(message)
 
+    def _print_once(self, line: str) -> None:
+        if line not in self._said:
+            self._said.add(line)
+            self._print(line)
+
     def _print(self, line: str) -> None:
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
@@ -107,12 +125,12 @@ class LiveListener:
         """Show how far a preparation is.
 
         Args:
-            what: ``data``, ``teacher`` or ``views``.
+            what: ``data``, ``teacher``, ``views``, ``steps`` or ``retrain``.
             done: Steps done.
             total: Steps in all.
         """
         line = Table.grid(padding=(0, 1))
-        line.add_row(f"preparing {what}", ProgressBar(total=total, completed=done, width=40))
+        line.add_row(_DOING.get(what, what), ProgressBar(total=total, completed=done, width=40))
         self._live.update(line, refresh=True)
 
     def changed(self, snapshot: Snapshot) -> None:

@@ -75,7 +75,7 @@ def teacher(
         )
     facts = prepared.facts
     console.print(
-        f"{facts.name}: {facts.params:,} params, top1 {facts.top1:.4f} on validation "
+        f"{facts.name}: {facts.size}, top1 {facts.top1:.4f} on validation "
         f"({len(prepared.dataset.validation):,} images), {facts.test_top1:.4f} on test "
         f"({len(prepared.dataset.test):,} images)"
     )
@@ -94,7 +94,7 @@ def _conclude(console: Console, run: "Run", *, command: str) -> None:
     else:
         console.print(front_table(run))
     path = write_report([run], run.folder / "report.html")
-    console.print(f"Report:   {path}", soft_wrap=True)
+    console.print(f"Report:   {path} (open it in a browser)", soft_wrap=True)
     if run.info["interrupted"]:
         console.print(f"Resume:   {command} --run-dir {run.folder}", soft_wrap=True)
     else:

@@ -1,5 +1,6 @@
 """Tables for the terminal."""
 
+from math import nan
 from typing import TYPE_CHECKING
 
 from rich.table import Table
@@ -20,6 +21,7 @@ def front_table(run: "Run") -> Table:
         A row a student, smallest first, the teacher last.
     """
     front, teacher = run.front(), run.teacher
+    size = teacher["params"]  # None where only the teacher's answers are left
     names = dict.fromkeys(["top1", "params", *(o.metric for o in run.spec.objectives)])
     table = Table(title=f"Pareto front of {run.spec.title}", title_justify="left")
     for column in ("trial", *names, "of teacher's params", "test top1"):
@@ -28,10 +30,10 @@ def front_table(run: "Run") -> Table:
         table.add_row(
             str(row["trial"]),
             *(_shown(name, row[name]) for name in names),
-            f"{row['params'] / teacher['params']:.2%}",
+            "-" if size is None else f"{row['params'] / size:.2%}",
             _shown("top1", row["test_top1"]),
         )
-    known = {"top1": teacher["top1"], "params": teacher["params"]}
+    known = {"top1": teacher["top1"], "params": nan if size is None else size}
     table.add_section()
     table.add_row(
         "teacher",
@@ -45,7 +47,7 @@ def front_table(run: "Run") -> Table:
 
 
 def _shown(name: str, value: float) -> str:
-    if value != value:  # NaN: not measured yet
+    if value != value:  # NaN: not measured yet, or not known
         return "-"
     if name in ("params", "macs", "peak_bytes"):
         return f"{value:,.0f}"

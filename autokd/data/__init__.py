@@ -15,11 +15,12 @@ from autokd.data.draws import draw_augmentations
 from autokd.data.load import load_dataset
 from autokd.data.single import view_image
 from autokd.data.sources import SOURCES
-from autokd.data.tensors import Dataset, Split
+from autokd.data.tensors import Dataset, Rows, Split
 
 __all__ = [
     "SOURCES",
     "Dataset",
+    "Rows",
     "Split",
     "augmented_images",
     "check_views",

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import platformdirs
 
+from autokd.data.cuts import cut_rows
 from autokd.data.measure import channel_statistics, digest_of
 from autokd.data.memory import free_memory_bytes
 from autokd.data.sources import SOURCES, Array, Found, Part, Request
 from autokd.data.sources.decode import MAX_SIZE, MIN_SIZE
-from autokd.data.splits import cut_fraction, keep_limit
-from autokd.data.tensors import Dataset, Split
+from autokd.data.tensors import Dataset, Rows, Split
 from autokd.errors import DataError
 from autokd.study import DataSpec
 
@@ -31,12 +31,12 @@ def load_dataset(
     cache_dir: Path | None = None,
     arrays: tuple[Array, Array] | None = None,
     on_images: Callable[[int, int], None] | None = None,
+    with_tuning: bool = False,
 ) -> Dataset:
     """Load and split a study's images.
 
-    The order is: test images are cut off where the source has none of its own, the rest is limited
-    to ``train_limit``, and validation is cut from what is left (`autokd.data.splits` has the
-    rules). Normalisation is that of the training images then.
+    What becomes of the source's images is in `autokd.data.cuts`. Normalisation is that of the
+    training images after all cuts.
 
     The images of a folder are decoded into the cache, and mapped into memory from there
     (`autokd.data.sources.unread`); all others are held in memory.
@@ -48,6 +48,8 @@ def load_dataset(
         arrays: Images and labels, for source ``arrays`` and no other: images ``(n, size, size)``,
             ``(n, size, size, channels)`` or ``(n, channels, size, size)``, labels ``(n,)``.
         on_images: Told images decoded and images in all, now and then while files are decoded.
+        with_tuning: Whether tuning images are cut from the training images, for methods that learn
+            from held-out images.
 
     Returns:
         The data set, on the CPU; the same for the same spec and images.
@@ -61,13 +63,29 @@ def load_dataset(
     root = None if spec.root is None else (data_dir or Path()) / Path(spec.root).expanduser()
     found = SOURCES[spec.source](Request(spec, root, arrays))
     _check_usable(found)
-    parts = _cut(found, spec)
+    rows = cut_rows(
+        found.train.labels,
+        None if found.test is None else found.test.labels,
+        spec=spec,
+        class_names=found.class_names,
+        with_tuning=with_tuning,
+    )
+    parts = _taken(found, rows)
     cache = cache_dir or platformdirs.user_cache_path("autokd")
-    ticks = _Ticks(on_images, sum(len(part) for part in parts))
-    train, validation, test = (_read(part, cache, ticks) for part in parts)
-    mean, std = channel_statistics(train.images)
-    digest = digest_of([train, validation, test])
-    dataset = Dataset(train, validation, test, found.class_names, mean, std, digest)
+    ticks = _Ticks(on_images, sum(len(part) for part in parts.values()))
+    splits = {name: _read(part, cache, ticks) for name, part in parts.items()}
+    mean, std = channel_statistics(splits["train"].images)
+    dataset = Dataset(
+        splits["train"],
+        splits["validation"],
+        splits["test"],
+        found.class_names,
+        mean,
+        std,
+        digest_of(splits.values()),
+        splits.get("tuning"),
+        rows,
+    )
     _warn_of_size(dataset)
     return dataset
 
@@ -88,25 +106,15 @@ def _read(part: Part, cache_dir: Path, on_image: Callable[[], None]) -> Split:
     return part if isinstance(part, Split) else part.read(cache_dir, on_image=on_image)
 
 
-def _cut(found: Found[Part], spec: DataSpec) -> tuple[Part, Part, Part]:
-    names, seed = found.class_names, spec.split_seed
-    train, test = found.train, found.test
-    if test is None:
-        train, test = _halves(train, spec.test_fraction, names=names, seed=seed, what="test")
-    if spec.train_limit is not None:
-        kept = keep_limit(train.labels, spec.train_limit, class_names=names, seed=seed)
-        train = train.take(kept)
-    train, validation = _halves(
-        train, spec.validation_fraction, names=names, seed=seed, what="validation"
-    )
-    return train, validation, test
-
-
-def _halves(
-    part: Part, fraction: float, *, names: tuple[str, ...], seed: int, what: str
-) -> tuple[Part, Part]:
-    stays, cut = cut_fraction(part.labels, fraction, class_names=names, seed=seed, what=what)
-    return part.take(stays), part.take(cut)
+def _taken(found: Found[Part], rows: Rows) -> dict[str, Part]:
+    parts = {
+        "train": found.train.take(rows.train),
+        "validation": found.train.take(rows.validation),
+        "test": found.train.take(rows.test) if found.test is None else found.test,
+    }
+    if rows.tuning is not None:
+        parts["tuning"] = found.train.take(rows.tuning)
+    return parts
 
 
 def _check_consistent(spec: DataSpec, *, has_arrays: bool) -> None:

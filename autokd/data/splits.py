@@ -6,8 +6,9 @@ How many images a cut takes:
 2. class c with n_c images contributes its quota ``n_c * taken / n`` rounded down, and the images
    still missing come one each from the classes with the largest remainders (Hamilton's method),
    ties going to the lower class index;
-3. a cut by fraction (validation, test) then moves every class into [1, n_c - 1], so that both
-   sides know every class.
+3. a cut by fraction (validation, test, tuning) then moves every class into [1, n_c - 1], so that
+   both sides know every class;
+4. of k images a class, every class keeps k, or all where it has fewer.
 
 Which images: one NumPy PCG64 generator a cut permutes the classes' indices, class by class, and
 the first ones of each are taken. Both sides come back in ascending order, so a cut never reorders
@@ -23,7 +24,7 @@ from torch import Tensor
 from autokd.errors import DataError
 from autokd.seeds import derive_seed
 
-__all__ = ["apportion", "cut_fraction", "keep_limit"]
+__all__ = ["apportion", "cut_fraction", "keep_few", "keep_limit"]
 
 _MIN_PER_CLASS = 2  # one for each side of a cut
 
@@ -59,7 +60,7 @@ def cut_fraction(
         fraction: Share to cut off, in (0, 1).
         class_names: Names by class index.
         seed: Seed of the study's cuts; each ``what`` derives its own.
-        what: Name of the cut, ``validation`` or ``test``, also for messages.
+        what: Name of the cut, ``validation``, ``test`` or ``tuning``, also for messages.
 
     Returns:
         Indices that stay and indices cut off, both ascending, ``(n - m,)`` and ``(m,)``; each
@@ -105,6 +106,22 @@ def keep_limit(labels: Tensor, limit: int, *, class_names: tuple[str, ...], seed
                 f"at least {_MIN_PER_CLASS} of each class are needed"
             )
     _, kept = _cut(labels, counts, seed=derive_seed(seed, "train_limit"))
+    return kept
+
+
+def keep_few(labels: Tensor, per_class: int, *, seed: int) -> Tensor:
+    """Choose a few images of each class.
+
+    Args:
+        labels: Class indices, ``(n,)``.
+        per_class: Images to keep of each class, >= 1; a class that has fewer keeps all.
+        seed: Seed of the study's cuts.
+
+    Returns:
+        Indices that are kept, ascending, ``(m,)``.
+    """
+    counts = [min(int(size), per_class) for size in torch.bincount(labels)]
+    _, kept = _cut(labels, counts, seed=derive_seed(seed, "images_per_class"))
     return kept
 
 

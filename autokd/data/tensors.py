@@ -5,7 +5,7 @@ pixels for teacher and student. Nothing is normalised here; each network does th
 constants of its own.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor
 from autokd.errors import ShapeError
 from autokd.graphs import InputShape
 
-__all__ = ["Dataset", "Split"]
+__all__ = ["Dataset", "Rows", "Split"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,6 +74,27 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Which of the source's images each split holds, in the source's own order.
+
+    Attributes:
+        n_train: Images that the source has for training, before any cut.
+        n_test: Images that it has for testing; 0 where test images are cut from the others.
+        train: Rows of the training images, int64, ascending, ``(n,)``.
+        validation: The same for validation.
+        test: The same for test; of the source's own test images, where ``n_test`` is not 0.
+        tuning: The same for tuning; None without it.
+    """
+
+    n_train: int
+    n_test: int
+    train: Tensor
+    validation: Tensor
+    test: Tensor
+    tuning: Tensor | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
     """A data set, split once for the whole study.
 
@@ -85,6 +106,9 @@ class Dataset:
         mean: Mean of each channel over ``train``, in [0, 1].
         std: Standard deviation of each channel over ``train``, on the [0, 1] scale, > 0.
         digest: SHA-256 over pixels and labels of all splits, 64 hexadecimal digits.
+        tuning: What methods learn from beside ``train``, cut from the training images; None where
+            no method of the study does.
+        rows: Which of the source's images these are; None where nobody knows, as in a worker.
     """
 
     train: Split
@@ -94,6 +118,8 @@ class Dataset:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     digest: str
+    tuning: Split | None = None
+    rows: Rows | None = None
 
     @property
     def shape(self) -> InputShape:
@@ -104,7 +130,13 @@ class Dataset:
     @property
     def n_bytes(self) -> int:
         """Size of all images, bytes."""
-        return sum(split.images.nbytes for split in (self.train, self.validation, self.test))
+        return sum(split.images.nbytes for split in self.splits.values())
+
+    @property
+    def splits(self) -> dict[str, Split]:
+        """Every split that there is, by name."""
+        tuning = {} if self.tuning is None else {"tuning": self.tuning}
+        return {"train": self.train, "validation": self.validation, "test": self.test, **tuning}
 
     @property
     def is_mapped(self) -> bool:
@@ -120,14 +152,12 @@ class Dataset:
         Returns:
             The same data set on the device.
         """
-        return Dataset(
-            self.train.to(device),
-            self.validation.to(device),
-            self.test.to(device),
-            self.class_names,
-            self.mean,
-            self.std,
-            self.digest,
+        return replace(
+            self,
+            train=self.train.to(device),
+            validation=self.validation.to(device),
+            test=self.test.to(device),
+            tuning=None if self.tuning is None else self.tuning.to(device),
         )
 
 

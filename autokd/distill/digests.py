@@ -1,11 +1,13 @@
 """Names for what a cache keeps: hashes of all that decides its content."""
 
 import hashlib
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["module_digest"]
+__all__ = ["module_digest", "tensors_digest"]
 
 
 def module_digest(module: nn.Module) -> str:
@@ -17,8 +19,20 @@ def module_digest(module: nn.Module) -> str:
     Returns:
         SHA-256 over names, types, shapes and numbers, 64 hexadecimal digits.
     """
+    return tensors_digest(module.state_dict())
+
+
+def tensors_digest(named: Mapping[str, Any]) -> str:
+    """Hash named tensors.
+
+    Args:
+        named: Tensors of any shape, ``(...)``, on any device, or what else a state holds, by name.
+
+    Returns:
+        SHA-256 over names, types, shapes and numbers, 64 hexadecimal digits.
+    """
     digest = hashlib.sha256()
-    for name, value in sorted(module.state_dict().items()):
+    for name, value in sorted(named.items()):
         if isinstance(value, Tensor):
             digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
             digest.update(_bytes(value))

@@ -14,9 +14,10 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from autokd.data import to_unit
+from autokd.distill.harm import harm
 from autokd.errors import Diverged, ShapeError
 
-__all__ = ["N_BINS", "calibration_error", "evaluating", "predict", "score"]
+__all__ = ["N_BINS", "calibration_error", "divergence", "evaluating", "predict", "score"]
 
 N_BINS = 15
 """Bins of the calibration error."""
@@ -84,8 +85,9 @@ def score(
         teacher_logits: The teacher's logits for the same images, ``(n, classes)``, or None.
 
     Returns:
-        ``top1``, ``ece`` and, given teacher logits, ``agreement``, each in [0, 1], and ``nll`` in
-        nats.
+        ``top1`` and ``ece``, each in [0, 1], and ``nll`` in nats. Given teacher logits also
+        ``agreement``, the share of images of which both predict the same class, ``kl`` as
+        `divergence` gives it, and ``cev`` and ``sde`` as `autokd.distill.harm` does.
 
     Raises:
         Diverged: If a logit is not finite.
@@ -100,7 +102,10 @@ def score(
         "nll": F.cross_entropy(logits, labels),
     }
     if teacher_logits is not None:
-        metrics["agreement"] = (predicted == teacher_logits.argmax(dim=1)).double().mean()
+        taught = teacher_logits.argmax(dim=1)
+        metrics["agreement"] = (predicted == taught).double().mean()
+        metrics["kl"] = divergence(logits, teacher_logits)
+        metrics |= harm(predicted, taught, labels, num_classes=logits.shape[1])
     return {name: float(value) for name, value in metrics.items()}
 
 
@@ -128,6 +133,23 @@ def calibration_error(logits: Tensor, labels: Tensor, *, n_bins: int = N_BINS) -
     # by n.
     gaps = F.one_hot(bins, n_bins).double().T @ (is_correct - confidence)
     return gaps.abs().sum() / len(labels)
+
+
+def divergence(logits: Tensor, teacher_logits: Tensor) -> Tensor:
+    """Compute how far a student's predictions are from the teacher's.
+
+    Args:
+        logits: The student's logits, ``(n, classes)``, n >= 1, finite.
+        teacher_logits: The teacher's, same shape; minus infinity stands for a probability of 0.
+
+    Returns:
+        KL(teacher || student) at temperature 1 in nats, mean over the images, shape ``()``,
+        float64.
+
+    Source: Kullback and Leibler 1951, Ann. Math. Stat. 22(1), equation 2.4.
+    """
+    targets = teacher_logits.double().softmax(dim=1)
+    return F.kl_div(logits.double().log_softmax(dim=1), targets, reduction="batchmean")
 
 
 def _device_of(module: nn.Module) -> torch.device | None:

@@ -137,11 +137,12 @@ class GraphExecutor:
             rate: Learning rate, > 0.
         """
         if self._batch is None:
-            self._batch = _room_for(batch)
+            self._batch = batch.each(torch.empty_like)
         if batch.images.shape != self._batch.images.shape:
             self._step(batch, rate)
             return
-        _fill(self._batch, batch)
+        for place, part in zip(self._batch.tensors(), batch.tensors(), strict=True):
+            place.copy_(part)
         self._rate.fill_(rate)
         if self._n_warm < WARM_UP_STEPS:
             self._n_warm += 1
@@ -171,28 +172,21 @@ class GraphExecutor:
         self._step(self._batch, self._rate)
 
 
-def make_executor(step: Step, *, training: Training, device: torch.device) -> Executor:
+def make_executor(
+    step: Step, *, training: Training, device: torch.device, eager: bool = False
+) -> Executor:
     """Make what runs a training's steps.
 
     Args:
         step: The step.
         training: Says whether CUDA graphs may be used.
         device: Where the step runs.
+        eager: Whether the loss decides something on the host, so that no graph can hold it.
 
     Returns:
-        A graph's executor on a CUDA device, unless training says ``off``; else one that runs each
-        step as it comes.
+        A graph's executor on a CUDA device, unless training says ``off`` or the loss cannot be
+        recorded; else one that runs each step as it comes.
     """
-    if device.type == "cuda" and training.cuda_graph == "auto":
+    if device.type == "cuda" and training.cuda_graph == "auto" and not eager:
         return GraphExecutor(step, cuda.GraphRecorder(device))
     return EagerExecutor(step)
-
-
-def _room_for(batch: Batch) -> Batch:
-    return Batch._make(None if part is None else torch.empty_like(part) for part in batch)
-
-
-def _fill(room: Batch, batch: Batch) -> None:
-    for place, part in zip(room, batch, strict=True):
-        if place is not None and part is not None:
-            place.copy_(part)

@@ -1,18 +1,20 @@
-"""What the teacher answers: to every view of the training images, to validation and to test.
+"""What a network that teaches answers: to every view of the training images, and to all others.
 
 Worked out once for a teacher, a data set and a kind of views, cached, and shared by all trials and
 later studies. On a tape a study with more epochs extends the table, and one with fewer reads its
 beginning; an exhaustive table serves every number of epochs and every seed of the views.
 float16 halves the table; its rounding, 0.05 % of a logit, is far below what another view changes.
-Validation and test stay float32.
+Validation, test and tuning stay float32.
 """
 
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -20,12 +22,19 @@ from torch import Tensor, nn
 from autokd.data import Dataset, augmented_images, view_images
 from autokd.data.store.files import writing_to
 from autokd.data.store.table import Table
+from autokd.distill.answers import Answers
 from autokd.distill.evaluation import predict
 from autokd.distill.progress import Progress, silent
 from autokd.errors import TeacherError
 from autokd.views import TableKind, ViewsSpec
 
-__all__ = ["TeacherOutputs", "held_out_outputs", "outputs_folder", "view_outputs"]
+__all__ = [
+    "HeldOut",
+    "TeacherOutputs",
+    "held_out_outputs",
+    "outputs_folder",
+    "view_outputs",
+]
 
 _FORMAT = 1
 """Raised when views or tables change their meaning, so that older tables are not used."""
@@ -35,22 +44,52 @@ _N_PROBES = 16
 _LOG = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TeacherOutputs:
-    """The teacher's logits.
+class HeldOut(NamedTuple):
+    """A network's logits for images that nobody trains on, on the images' device.
 
     Attributes:
-        views: float16, ``(parts, n_train, classes)``, by part and image, mapped into memory; None
-            where no method of the study reads them.
+        validation: float32, ``(n_validation, classes)``.
+        test: float32, ``(n_test, classes)``.
+        tuning: float32, ``(n_tuning, classes)``; None without such images.
+    """
+
+    validation: Tensor
+    test: Tensor
+    tuning: Tensor | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TeacherOutputs:
+    """The logits of a network that teaches.
+
+    Attributes:
+        views: ``(parts, n_train, classes)``, by part and image: float16, mapped into memory, of a
+            network that was asked; None where no method of the study reads them.
         validation: float32, ``(n_validation, classes)``, on the images' device.
         test: float32, ``(n_test, classes)``, on the images' device.
-        kind: What a part of `views` is: a view of a tape, or an augmentation.
+        kind: What a part of `views` is: a view of a tape, an augmentation, or the one answer to
+            all views.
+        tuning: float32, ``(n_tuning, classes)``, on the images' device; None without such images.
+        roles: Answers in roles of the teacher's own, by role.
+        files: Cached files of the tables: that of `views` under ``same``, others by role.
     """
 
     views: Tensor | None
     validation: Tensor
     test: Tensor
     kind: TableKind = "tape"
+    tuning: Tensor | None = None
+    roles: Mapping[str, Answers] = field(default_factory=dict)
+    files: Mapping[str, Path] = field(default_factory=dict)
+
+    def tables(self) -> dict[str, Answers]:
+        """List the answers to training images.
+
+        Returns:
+            By what the network looked at: ``same`` for what the students see, else a role.
+        """
+        same = {} if self.views is None else {"same": Answers(self.views, self.kind)}
+        return {**same, **self.roles}
 
     def covers(self, n_views: int) -> bool:
         """Say whether as many views can be trained on.
@@ -59,9 +98,9 @@ class TeacherOutputs:
             n_views: Views, counted from 0, >= 1.
 
         Returns:
-            True also where nothing reads the teacher's answers.
+            True also where nothing reads the network's answers.
         """
-        return self.views is None or self.kind == "exhaustive" or len(self.views) >= n_views
+        return all(answers.covers(n_views) for answers in self.tables().values())
 
 
 def outputs_folder(
@@ -93,13 +132,11 @@ def outputs_folder(
     return cache_dir / "outputs" / key
 
 
-def held_out_outputs(
-    teacher: nn.Module, dataset: Dataset, *, folder: Path
-) -> tuple[Tensor, Tensor]:
-    """Read or work out the teacher's logits for validation and test images.
+def held_out_outputs(teacher: nn.Module, dataset: Dataset, *, folder: Path) -> HeldOut:
+    """Read or work out the teacher's logits for all images but those of training.
 
     A module of the user's can change without its weights changing, so the answers to a few images
-    are compared with the cached ones; where they differ, the folder's tables are removed.
+    are compared with the cached ones; where they differ, all that the folder has is removed.
 
     Args:
         teacher: The teacher, on the data's device.
@@ -107,20 +144,22 @@ def held_out_outputs(
         folder: Where they are kept, from `outputs_folder`.
 
     Returns:
-        Logits for validation, ``(n_validation, classes)``, and for test, ``(n_test, classes)``,
-        float32, on the data's device.
+        The logits, each ``(n, classes)``.
 
     Raises:
         RunError: If the folder cannot be written.
         TeacherError: If a logit is not finite.
     """
     _forget_other_teacher(teacher, dataset, folder)
-    validation, test = (
-        _held_out(teacher, split.images, _table(folder, name, len(split), dataset, "float32"))
-        for name, split in (("validation", dataset.validation), ("test", dataset.test))
-    )
     device = dataset.train.images.device
-    return validation.to(device), test.to(device)
+    found = {
+        name: _held_out(
+            teacher, split.images, _table(folder, name, len(split), dataset, "float32")
+        ).to(device)
+        for name, split in dataset.splits.items()
+        if name != "train"
+    }
+    return HeldOut(found["validation"], found["test"], found.get("tuning"))
 
 
 def view_outputs(
@@ -131,6 +170,7 @@ def view_outputs(
     n_views: int,
     folder: Path,
     kind: TableKind = "tape",
+    name: str = "views",
     progress: Progress = silent,
 ) -> Tensor:
     """Read or work out the teacher's logits for the first views, or for every augmentation.
@@ -141,7 +181,9 @@ def view_outputs(
         views: What a view is.
         n_views: Views that are needed, >= 1.
         folder: Where they are kept, from `outputs_folder`.
-        kind: How they are kept; an exhaustive table has all augmentations, whatever ``n_views``.
+        kind: How they are kept; an exhaustive table has all augmentations, whatever ``n_views``,
+            and a constant one a single part.
+        name: Name of the table in the folder.
         progress: Told after each part that was worked out.
 
     Returns:
@@ -153,7 +195,7 @@ def view_outputs(
         TeacherError: If a logit does not fit into float16.
     """
     images = dataset.train.images
-    n_parts = views.n_augmentations if kind == "exhaustive" else n_views
+    n_parts = {"exhaustive": views.n_augmentations, "constant": 1}.get(kind, n_views)
 
     def show(part: int, indices: Tensor) -> Tensor:
         if kind == "exhaustive":
@@ -166,7 +208,7 @@ def view_outputs(
         progress("views", part + 1, n_parts)
         return _finite(logits.half())
 
-    table = _table(folder, "views", len(dataset.train), dataset, "float16")
+    table = _table(folder, name, len(dataset.train), dataset, "float16")
     return table.read_or_fill(n_parts, compute)
 
 
@@ -204,5 +246,4 @@ def _forget_other_teacher(teacher: nn.Module, dataset: Dataset, folder: Path) ->
         return
     _LOG.warning("%s holds the answers of another teacher with the same weights", folder)
     with writing_to(folder):
-        for path in folder.iterdir():
-            path.unlink()
+        shutil.rmtree(folder)

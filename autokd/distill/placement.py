@@ -1,8 +1,8 @@
-"""Where images and the teacher's table are kept while a study computes on a device.
+"""Where images and tables of answers are kept while a study computes on a device.
 
 On the CPU they stay where they are, in memory or mapped from the cache. On a GPU they move there
 whole, a few hundred megabytes as a rule; images that would crowd the GPU stay behind, and go there
-batch by batch. Pixels are the same either way, and so it is with the table.
+batch by batch. Pixels are the same either way, and so it is with each table.
 """
 
 import logging
@@ -18,7 +18,7 @@ _SHARE = 0.5
 """Share of a GPU's free memory that images may take; the rest is for students and teacher."""
 
 _TABLE_SHARE = 0.1
-"""The same for the teacher's table, of which every worker on the GPU has a copy."""
+"""The same for each table of answers, of which every worker on the GPU has a copy."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -49,18 +49,18 @@ def place(dataset: Dataset, device: torch.device) -> Dataset:
     return dataset
 
 
-def place_table(table: Tensor | None, device: torch.device) -> Tensor | None:
-    """Move the teacher's table to a device, if it fits.
+def place_table(table: Tensor, device: torch.device) -> Tensor:
+    """Move a table of a network's answers to a device, if it fits.
 
     Args:
-        table: Teacher logits, ``(views, n, classes)``, on the CPU; or None.
+        table: Logits, ``(parts, n, classes)``, on the CPU.
         device: Where the study computes.
 
     Returns:
         The table on the device; as it is on a CPU, or where it would take more than a tenth of the
         device's free memory: then its logits go there with every few batches.
     """
-    if table is None or device.type == "cpu":
+    if device.type == "cpu":
         return table
     return table.to(device) if table.nbytes <= _TABLE_SHARE * _free_bytes(device) else table
 

@@ -1,26 +1,27 @@
-"""What happens before the first trial: images, teacher, and the teacher's answers."""
+"""What happens before the first trial: images, those who teach, and their answers."""
 
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from autokd.data import Dataset, check_views, load_dataset
+from autokd.distill.asking import Asked, Bench, ask, given
+from autokd.distill.assistants import trained_assistant
 from autokd.distill.device import resolve_device, study_precision
-from autokd.distill.digests import module_digest
-from autokd.distill.evaluation import score
-from autokd.distill.outputs import TeacherOutputs, held_out_outputs, outputs_folder, view_outputs
-from autokd.distill.placement import place, place_table
-from autokd.distill.prepared import PreparedStudy, TeacherFacts
+from autokd.distill.maps import LiveMaps, MapTable
+from autokd.distill.networks import TrainedNetwork
+from autokd.distill.placement import place
+from autokd.distill.prepared import PreparedStudy
 from autokd.distill.progress import Progress, silent
-from autokd.distill.teach import zoo_teacher
+from autokd.distill.study_maps import study_maps
+from autokd.distill.teach import study_network
 from autokd.distill.threads import preparing_threads
 from autokd.errors import TeacherError
-from autokd.methods import METHODS
-from autokd.study import StudySpec
-from autokd.teachers import check_fits, freeze, load_teacher
+from autokd.study import StudySpec, TeacherSpec
+from autokd.teachers import freeze
 
 __all__ = ["prepare"]
 
@@ -36,14 +37,17 @@ def prepare(
     n_views: int | None = None,
     progress: Progress | None = None,
 ) -> PreparedStudy:
-    """Load the images, load or train the teacher, and collect its answers.
+    """Load the images, load or train those who teach, and collect their answers.
+
+    Only what the study's methods read is prepared; the teacher always is, since students are
+    compared with it.
 
     Args:
         spec: The study.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``.
-        cache_dir: Where teachers and their answers are kept; None means the user's cache folder.
-        data_dir: Folder that relative paths of data and checkpoints start from; None means the
-            current folder.
+        cache_dir: Where networks and their answers are kept; None means the user's cache folder.
+        data_dir: Folder that relative paths of data, checkpoints and probabilities start from;
+            None means the current folder.
         teacher: A module that takes images in [0, 1], ``(batch, channels, size, size)``, and gives
             logits, ``(batch, classes)``, for a study whose teacher's source is ``module``; it is
             frozen and moved to the device.
@@ -59,7 +63,7 @@ def prepare(
     Raises:
         DataError: If the images cannot be used, or not in the study's views.
         RunError: If the device is not there or the cache cannot be written.
-        TeacherError: If the teacher cannot be loaded or trained, does not fit the images, or is
+        TeacherError: If a network cannot be loaded or trained, does not fit the images, or is
             worse than the study demands.
     """
     tell = progress or silent
@@ -68,35 +72,26 @@ def prepare(
     _check_given(spec, teacher)
     dataset = _dataset(spec, where, cache=cache, data_dir=data_dir, arrays=arrays, progress=tell)
     check_views(spec.views, size=dataset.shape.size)
-    if teacher is None:
-        module = _own_teacher(spec, dataset, where, cache=cache, data_dir=data_dir, progress=tell)
-    else:
-        module = freeze(teacher.to(where))
-    check_fits(module, dataset.shape, where)
-    digest = module_digest(module)
-    folder = outputs_folder(
-        cache,
-        teacher_digest=digest,
-        dataset_digest=dataset.digest,
-        views=spec.views,
-        kind=spec.table_kind,
+    n_needed = n_views or spec.fidelity.ladder.rungs[-1]
+    bench = Bench(spec, dataset, where, cache, data_dir, n_needed, tell)
+    needs = spec.needs
+    main = _teacher(bench, spec.teacher, module=teacher, reads_views=needs.teacher)
+    more = _further_teachers(bench) if needs.teachers else ()
+    assistants = _assistants(bench, main) if needs.assistants else ()
+    return PreparedStudy(
+        spec,
+        dataset,
+        main.outputs,
+        main.facts,
+        where,
+        main.folder,
+        study_precision(spec, where),
+        maps=_maps(bench, main) if needs.features else None,
+        more=tuple(each.outputs for each in more),
+        assistants=tuple(each.outputs for each in assistants),
+        more_facts=tuple(each.facts for each in more),
+        assistant_facts=tuple(each.facts for each in assistants),
     )
-    with preparing_threads(dataset.shape.size):
-        validation, test = held_out_outputs(module, dataset, folder=folder)
-        facts = TeacherFacts(
-            spec.teacher.model or type(module).__name__,
-            sum(parameter.numel() for parameter in module.parameters()),
-            score(validation, dataset.validation.labels)["top1"],
-            score(test, dataset.test.labels)["top1"],
-            spec.teacher.saw_validation,
-            digest,
-        )
-        _check_strong(spec, facts, len(dataset.validation))
-        n_needed = n_views or spec.fidelity.ladder.rungs[-1]
-        views = _views(spec, module, dataset, n_views=n_needed, folder=folder, progress=tell)
-    outputs = TeacherOutputs(place_table(views, where), validation, test, spec.table_kind)
-    precision = study_precision(spec, where)
-    return PreparedStudy(spec, dataset, outputs, facts, where, folder, precision)
 
 
 def _check_given(spec: StudySpec, teacher: nn.Module | None) -> None:
@@ -125,57 +120,92 @@ def _dataset(
         cache_dir=cache,
         arrays=arrays,
         on_images=lambda done, total: progress("data", done, total),
+        with_tuning=spec.needs.tuning,
     )
     progress("data", 1, 1)
     return place(dataset, device)
 
 
-def _own_teacher(
-    spec: StudySpec,
-    dataset: Dataset,
-    device: torch.device,
+def _teacher(
+    bench: Bench,
+    teacher: TeacherSpec,
     *,
-    cache: Path,
-    data_dir: Path | None,
-    progress: Progress,
-) -> nn.Module:
-    if spec.teacher.source == "zoo":
-        return zoo_teacher(spec, dataset, device=device, cache_dir=cache, progress=progress)
-    return load_teacher(
-        spec.teacher,
-        dataset.shape,
-        mean=dataset.mean,
-        std=dataset.std,
-        data_dir=data_dir,
-        device=device,
+    module: nn.Module | None = None,
+    reads_views: bool,
+    key: str = "teacher",
+) -> Asked:
+    if teacher.source == "probabilities":
+        return given(bench, teacher, key=key)
+    if module is None:
+        network = study_network(
+            teacher,
+            bench.spec,
+            bench.dataset,
+            device=bench.device,
+            cache_dir=bench.cache_dir,
+            data_dir=bench.data_dir,
+            progress=bench.progress,
+        )
+    else:
+        network = TrainedNetwork(freeze(module.to(bench.device)), None)
+    return ask(
+        bench,
+        network.module,
+        name=teacher.model or type(network.module).__name__,
+        reads_views=reads_views,
+        min_top1=teacher.min_top1,
+        key=key,
+        saw_validation=teacher.saw_validation,
+        trained_s=network.seconds,
     )
 
 
-def _check_strong(spec: StudySpec, facts: TeacherFacts, n_images: int) -> None:
-    if facts.top1 < spec.teacher.min_top1:
-        raise TeacherError(
-            f"teacher.min_top1 is {spec.teacher.min_top1:g}, but {facts.name} reaches "
-            f"{facts.top1:.4f} on validation ({n_images} images)"
+def _maps(bench: Bench, teacher: Asked) -> LiveMaps | MapTable:
+    assert teacher.module is not None  # the study is refused where only answers are left
+    assert teacher.folder is not None
+    spec = bench.spec
+    with preparing_threads(bench.dataset.shape.size):
+        return study_maps(
+            teacher.module,
+            bench.dataset,
+            features=spec.features,
+            views=spec.views,
+            kind=spec.table_kind,
+            n_views=bench.n_views,
+            folder=teacher.folder,
+            device=bench.device,
+            progress=bench.progress,
         )
 
 
-def _views(
-    spec: StudySpec,
-    teacher: nn.Module,
-    dataset: Dataset,
-    *,
-    n_views: int,
-    folder: Path,
-    progress: Progress,
-) -> Tensor | None:
-    if not any(METHODS[name].needs_teacher for name in spec.search_space.methods):
-        return None
-    return view_outputs(
-        teacher,
-        dataset,
-        views=spec.views,
-        n_views=n_views,
-        folder=folder,
-        kind=spec.table_kind,
-        progress=progress,
+def _further_teachers(bench: Bench) -> tuple[Asked, ...]:
+    return tuple(
+        _teacher(bench, teacher, reads_views=True, key=f"teachers.{number}")
+        for number, teacher in enumerate(bench.spec.teachers)
     )
+
+
+def _assistants(bench: Bench, teacher: Asked) -> tuple[Asked, ...]:
+    asked: list[Asked] = []
+    for assistant in bench.spec.assistants:
+        taught_by = asked[-1] if asked and assistant.taught_by == "previous" else teacher
+        network = trained_assistant(
+            assistant,
+            bench.spec,
+            dataset=bench.dataset,
+            teacher=taught_by.teaches,
+            teacher_digest=taught_by.facts.digest,
+            device=bench.device,
+            cache_dir=bench.cache_dir,
+            progress=bench.progress,
+        )
+        asked.append(
+            ask(
+                bench,
+                network.module,
+                name=assistant.model,
+                reads_views=True,
+                trained_s=network.seconds,
+            )
+        )
+    return tuple(asked)

@@ -5,7 +5,8 @@ from collections.abc import Callable
 __all__ = ["Progress", "silent"]
 
 Progress = Callable[[str, int, int], None]
-"""``progress(what, done, total)``: ``data``, ``teacher`` (epochs) or ``views`` (views)."""
+"""``progress(what, done, total)``: ``data``, ``teacher`` (epochs), ``views`` or ``maps`` (of
+views)."""
 
 
 def silent(what: str, done: int, total: int) -> None:

@@ -47,6 +47,9 @@ def train(
     seed: int,
     at_rung: Callable[[int], bool],
     precision: Precision = "float32",
+    taps: Sequence[str] = (),
+    eager: bool = False,
+    stop_after: int | None = None,
     on_epoch: Callable[[int], None] = _ignore,
 ) -> int:
     """Train a network until a rung says stop or the ladder ends.
@@ -54,14 +57,19 @@ def train(
     Args:
         module: Takes images in [0, 1], ``(batch, channels, size, size)``, on the source's device;
             changed in place, left in evaluation mode.
-        source: Images, labels and teacher logits by view.
-        loss: ``loss(student_logits, teacher_logits, labels)``, a tensor of shape ``()``.
+        source: Images, labels and what is taught about them, by view.
+        loss: Gives a tensor of shape ``()`` for what it sees of a batch; a module's parameters are
+            trained along.
         training: Batch size, optimizer, and what may save time or memory.
         rungs: Epochs, strictly ascending, each >= 1.
         seed: Of whatever the network draws itself, such as dropout. Batches do not depend on it.
         at_rung: Called at each rung with the epochs trained, the module in evaluation mode and
             without gradients; False stops.
         precision: Of the network's forward pass; weights, losses and scores stay float32.
+        taps: Names of the module's parts whose outputs the loss reads, `Seen.student_maps`.
+        eager: Whether the loss decides something on the host, so that steps cannot be replayed.
+        stop_after: Epochs after which training breaks off in the midst of its schedule, >= 1; None
+            goes on to the last rung.
         on_epoch: Called after each epoch with the epochs trained.
 
     Returns:
@@ -81,6 +89,9 @@ def train(
         rungs=rungs,
         seed=seed,
         precision=precision,
+        taps=taps,
+        eager=eager,
+        stop_after=stop_after,
         on_epoch=on_epoch,
     )
     with closing(climbing):
@@ -101,6 +112,9 @@ def climb(
     rungs: Sequence[int],
     seed: int,
     precision: Precision = "float32",
+    taps: Sequence[str] = (),
+    eager: bool = False,
+    stop_after: int | None = None,
     on_epoch: Callable[[int], None] = _ignore,
 ) -> Generator[int, None, None]:
     """Train a network from rung to rung, so that several can climb side by side.
@@ -113,34 +127,46 @@ def climb(
         rungs: As for `train`.
         seed: As for `train`.
         precision: As for `train`.
+        taps: As for `train`.
+        eager: As for `train`.
+        stop_after: As for `train`.
         on_epoch: As for `train`.
 
     Yields:
-        Epochs trained, at each rung, the module in evaluation mode; ``close()`` stops for good.
+        Epochs trained, at each rung and where training breaks off, the module in evaluation mode;
+        ``close()`` stops for good.
 
     Raises:
         Diverged: If a loss or a weight is not finite.
         OutOfMemory: If the device has no memory left.
         ShapeError: If the source has fewer views than the ladder has epochs.
     """
-    source.check_epochs(max(rungs))
+    last = stop_after or max(rungs)
+    source.check_epochs(last)
     _set_recomputation(module, training.recompute)
     steps = steps_per_epoch(len(source.split), training.batch_size)
     epochs = 0
     with (
         _channels_last(module),
-        closing(_Trainer(module, source, loss, training, precision)) as trainer,
+        closing(_Trainer(module, source, loss, training, precision, taps, eager)) as trainer,
     ):
         for n_epochs in segments(rungs):
             rates = learning_rates(n_epochs * steps, training)
-            for start in range(0, len(rates), steps):
+            for start in range(0, min(n_epochs, last - epochs) * steps, steps):
                 path_seed = derive_seed(seed, "epoch", epochs)
-                trainer.run(epochs, rates[start : start + steps], seed=path_seed)
+                trainer.run(
+                    epochs,
+                    rates[start : start + steps],
+                    n_epochs=max(rungs),
+                    seed=path_seed,
+                )
                 epochs += 1
                 on_epoch(epochs)
             _check_weights(module, epochs)
             module.eval()
             yield epochs
+            if epochs == last:
+                return
 
 
 class _Trainer:
@@ -151,23 +177,31 @@ class _Trainer:
         loss: Loss,
         training: Training,
         precision: Precision,
+        taps: Sequence[str],
+        eager: bool,
     ) -> None:
         self.module = module
         self.source = source
         self.batch_size = training.batch_size
-        self.device = source.device
+        self.device = device = source.device
         with memory_errors():
             self.step = Step(
-                module, loss=loss, training=training, precision=precision, device=self.device
+                module,
+                loss=loss,
+                training=training,
+                precision=precision,
+                device=device,
+                taps=taps,
             )
-            self.executor = make_executor(self.step, training=training, device=self.device)
+            self.executor = make_executor(self.step, training=training, device=device, eager=eager)
 
-    def run(self, epoch: int, rates: Sequence[float], *, seed: int) -> None:
+    def run(self, epoch: int, rates: Sequence[float], *, n_epochs: int, seed: int) -> None:
         self.step.total.zero_()
         self.module.train()
         with memory_errors(), _own_generator(self.device, seed), torch.enable_grad():
             batches = self.source.batches(epoch, self.batch_size)
-            for batch, rate in zip(batches, rates, strict=True):
+            for number, (batch, rate) in enumerate(zip(batches, rates, strict=True)):
+                self.step.progress.fill_((epoch + number / len(rates)) / n_epochs)
                 self.executor.run(batch, rate)
         # Asked once an epoch: on a GPU each question waits for all work that is under way.
         if not bool(self.step.total.isfinite()):
@@ -175,6 +209,7 @@ class _Trainer:
 
     def close(self) -> None:
         self.executor.close()
+        self.step.close()
 
 
 @runtime_checkable

@@ -111,7 +111,11 @@ def validation_images(
             "export, or export the config alone"
         )
     else:
-        dataset = load_dataset(run.spec.data, data_dir=data_dir or searched_data(run))
+        dataset = load_dataset(
+            run.spec.data,
+            data_dir=data_dir or searched_data(run),
+            with_tuning=run.spec.needs.tuning,
+        )
     if dataset.digest != facts.digest:
         raise ExportError(
             f"the images are not those of {run.folder}: their digest is {dataset.digest[:12]}, "

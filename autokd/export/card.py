@@ -59,6 +59,10 @@ _SAW_VALIDATION = (
     "The teacher was trained on the images that validation is cut from: its own validation "
     "numbers, and agreement with it, are flattered."
 )
+_AGAINST_TEACHER = (
+    "agreement, kl (nats, from the teacher), cev and sde (how unevenly the errors of classes "
+    "changed) compare the student with the teacher."
+)
 _LICENCE = """\
 ## Licence
 
@@ -112,15 +116,19 @@ def _metrics(description: Description) -> str:
         rows.append(_fractions("test top1", test, "top1", teacher=teacher["test_top1"]))
     rows += [
         _fractions(f"validation {name}", validation, name)
-        for name in ("agreement", "ece", "nll")
+        for name in ("agreement", "kl", "ece", "nll", "cev", "sde")
         if name in validation
     ]
     rows += [
-        ("params", f"{size['params']:,}", f"{teacher['params']:,}"),
+        ("params", f"{size['params']:,}", _count(teacher["params"])),
         ("multiply-accumulates per image", f"{size['macs']:,}", ""),
         ("peak of activations, one image, float32", f"{size['peak_bytes']:,} bytes", ""),
     ]
     return "## Metrics\n\n" + "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _count(number: int | None) -> str:
+    return "unknown" if number is None else f"{number:,}"
 
 
 def _fractions(
@@ -150,6 +158,8 @@ def _spread(summary: Mapping[str, Any]) -> str:
 
 def _notes(description: Description) -> list[str]:
     notes = [_OPTIMISM if description.metrics["test"] else _UNTESTED]
+    if "kl" in description.metrics["validation"]:
+        notes.append(_AGAINST_TEACHER)
     if description.teacher["saw_validation"]:
         notes.append(_SAW_VALIDATION)
     return notes

@@ -171,9 +171,8 @@ def _check_prepared(run: "Run", prepared: PreparedStudy, *, n_needed: int) -> No
                 f"the {what} prepared is not that of {run.folder}: digest {found[:12]}, "
                 f"the run's {expected[:12]}"
             )
-    outputs = prepared.outputs
-    if outputs.views is not None and not outputs.covers(n_needed):
+    if not prepared.covers(n_needed):
         raise ExportError(
-            f"{n_needed} views are needed, and {len(outputs.views)} are prepared: "
+            f"{n_needed} views are needed, and fewer are prepared: "
             f"prepare(..., n_views={n_needed})"
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from autokd.data import Split
-from autokd.distill import PreparedStudy, make_loss, predict, score, train
+from autokd.distill import PreparedStudy, make_recipe, predict, score, train
 from autokd.export.members import Member
 from autokd.export.retrained import SeedResult
 from autokd.graphs import count_params
@@ -61,15 +61,26 @@ def train_member(
         member.graph, prepared.shape, mean=dataset.mean, std=dataset.std, seed=member.seed
     )
     began = time.perf_counter()
-    train(
+    seed = derive_seed(member.seed, "training")
+    recipe = make_recipe(
+        prepared,
         student.to(prepared.device),
-        prepared.source(first_view=spec.fidelity.max_epochs),
-        loss=make_loss(point),
+        point,
+        seed=seed,
+        n_epochs=epochs,
+        first_view=spec.fidelity.max_epochs,
+    )
+    train(
+        student,
+        recipe.source,
+        loss=recipe.loss,
         training=spec.training,
         rungs=(epochs,),
-        seed=derive_seed(member.seed, "training"),
+        seed=seed,
         at_rung=lambda _: False,
         precision=prepared.precision,
+        taps=recipe.taps,
+        eager=recipe.eager,
         on_epoch=on_epoch,
     )
     return Trained(member, student, time.perf_counter() - began)

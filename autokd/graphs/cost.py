@@ -104,7 +104,6 @@ class Placed(NamedTuple):
 _OPS = {"conv3x3": Layer(9, 0, 3), "sepconv3x3": Layer(1, 9, 3)}
 """A bias and a batch norm make three weights per output channel."""
 _JOIN = Layer(1, 0, 1)
-_SCALE = Layer(0, 0, 0, 1)
 _PLAIN_CONV = Layer(9, 0, 2)
 _PLAIN_SEPCONV = Layer(1, 9, 2)
 _PLAIN_POINTWISE = Layer(1, 0, 2)
@@ -130,27 +129,35 @@ def stem_layers(stem: Node, image_channels: int) -> list[Placed]:
     return [first, Placed(_PLAIN_SEPCONV, half, width, 4)]
 
 
-def node_layers(nodes: Sequence[Node], node: Node) -> Iterator[Placed]:
+def node_layers(nodes: Sequence[Node], node: Node) -> list[Placed]:
     """List the layers of a node that is not the stem.
 
     Args:
         nodes: All nodes up to this one, at least.
         node: One of them.
 
-    Yields:
-        Each layer of its merge, then that of its operation.
+    Returns:
+        The layers of its merge, all its scalars as one, then that of its operation.
     """
     out, stride = node.channels, node.stride
-    widths = [nodes[source].channels for source in node.inputs]
-    if len(widths) > 1:
-        yield from (Placed(_JOIN, width, out, stride) for width in widths if width != out)
-        if node.merge == "sum":
-            yield from (Placed(_SCALE, out, out, stride) for width in widths if width == out)
-        widths = [out]
+    fan_in = nodes[node.inputs[0]].channels
+    layers = []
+    if len(node.inputs) > 1:
+        n_scalars = 0
+        for source in node.inputs:
+            width = nodes[source].channels
+            if width != out:
+                layers.append(Placed(_JOIN, width, out, stride))
+            elif node.merge == "sum":
+                n_scalars += 1
+        if n_scalars:
+            layers.append(Placed(Layer(0, 0, 0, n_scalars), out, out, stride))
+        fan_in = out
     if node.op != "identity":
-        yield Placed(_OPS[node.op], widths[0], out, stride)
-    elif widths[0] != out:
-        yield Placed(_JOIN, widths[0], out, stride)
+        layers.append(Placed(_OPS[node.op], fan_in, out, stride))
+    elif fan_in != out:
+        layers.append(Placed(_JOIN, fan_in, out, stride))
+    return layers
 
 
 def head_layers(last: Node, head_channels: int, num_classes: int) -> list[Placed]:
@@ -193,11 +200,11 @@ def cost(graph: ArchGraph, shape: InputShape) -> Cost:
     Returns:
         Its cost; the module docstring says what is counted.
     """
-    macs = sum(
-        placed.layer.macs(placed.fan_in, placed.fan_out) * _positions(placed.stride, shape)
-        for placed in _all(graph, shape)
-    )
-    return Cost(count_params(graph, shape), macs, peak_bytes(graph, shape))
+    params, macs = 0, 0
+    for layer, fan_in, fan_out, stride in _all(graph, shape):
+        params += layer.params(fan_in, fan_out)
+        macs += layer.macs(fan_in, fan_out) * _positions(stride, shape)
+    return Cost(params, macs, peak_bytes(graph, shape))
 
 
 def _all(graph: ArchGraph, shape: InputShape) -> Iterator[Placed]:

@@ -12,12 +12,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from autokd.report.front_axes import add_zoom, quality_range, size_scale
-from autokd.report.gathered import POINT_LIMIT, Gathered, thinned
-from autokd.report.hover import hover
-from autokd.report.rounding import exact, metric_title
-from autokd.report.teacher_line import add_teachers
-from autokd.report.theme import (
+from autokd.pages.theme import (
     BACKDROP,
     DIMMED,
     FAINT,
@@ -28,6 +23,11 @@ from autokd.report.theme import (
     new_figure,
     run_style,
 )
+from autokd.report.front_axes import add_zoom, quality_range, size_scale
+from autokd.report.gathered import POINT_LIMIT, Gathered, thinned
+from autokd.report.hover import hover
+from autokd.report.rounding import exact, metric_title
+from autokd.report.teacher_line import add_teachers
 
 __all__ = ["HEIGHT", "front_figure"]
 

@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
+from autokd.pages.theme import FAINT, INK, log_axis
 from autokd.report.gathered import Gathered
-from autokd.report.theme import FAINT, INK, log_axis
 
 __all__ = ["add_zoom", "quality_range", "size_scale"]
 

@@ -47,6 +47,7 @@ class Gathered:
         hypervolume: Running hypervolume by order of completion.
         importance: Share of each parameter, largest first.
         rung_correlation: Kendall's tau of each rung with the top one.
+        recall_changes: Recall by class less the teacher's, a row a complete trial, by trial.
         knee: Trial at the knee of the front, None for an empty front.
         graphs: Graphs of the front's students by trial; each is read when it is first asked for,
             since a page draws a few of them.
@@ -65,6 +66,7 @@ class Gathered:
     hypervolume: pd.DataFrame
     importance: Mapping[str, float]
     rung_correlation: pd.DataFrame
+    recall_changes: pd.DataFrame
     knee: int | None
     graphs: Mapping[int, ArchGraph]
 
@@ -153,7 +155,8 @@ def _gather(run: ReadableRun, label: str, *, with_graphs: bool) -> Gathered:
     return Gathered(
         label=label,
         spec=run.spec,
-        teacher=run.teacher,
+        # Of a teacher of which only answers are left nobody knows the size: the file says null.
+        teacher={**run.teacher, "params": run.teacher["params"] or np.nan},
         info=run.info,
         axes=tuple(run.axes),
         quality=run.first_metric,
@@ -164,6 +167,7 @@ def _gather(run: ReadableRun, label: str, *, with_graphs: bool) -> Gathered:
         hypervolume=run.hypervolume(),
         importance=dict(shares),
         rung_correlation=run.rung_correlation(),
+        recall_changes=run.recall_changes(),
         knee=_knee(front),
         graphs=_Graphs(run, slots),
     )

@@ -10,14 +10,27 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from autokd.pages.theme import clean
 from autokd.parameters import Value
 from autokd.report.gathered import Gathered
 from autokd.report.rounding import exact, parameter_title, value
-from autokd.report.theme import clean
 
 __all__ = ["hover"]
 
-_METRICS = ("top1", "test_top1", "agreement", "ece", "params", "macs", "peak_bytes", "latency_s")
+_METRICS = (
+    "top1",
+    "test_top1",
+    "agreement",
+    "kl",
+    "ece",
+    "nll",
+    "cev",
+    "sde",
+    "params",
+    "macs",
+    "peak_bytes",
+    "latency_s",
+)
 
 
 def hover(run: Gathered, rows: pd.DataFrame) -> dict[str, Any]:

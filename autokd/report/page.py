@@ -1,15 +1,17 @@
 """Which parts the report has, and in which order.
 
 One screen tells the story: the result in a sentence, the front as a figure, the front as a table.
-What follows answers how the search got there and what the students look like.
+What follows answers what distillation did to the students, how the search got there and what they
+look like.
 """
 
 from collections.abc import Sequence
 
 import autokd
+from autokd.pages.html import Section, document
 from autokd.report import panels
+from autokd.report.distilled import TITLE, distilled
 from autokd.report.gathered import Gathered
-from autokd.report.html import Section, document
 from autokd.report.story import counts, headline
 
 __all__ = ["page"]
@@ -32,6 +34,7 @@ def page(runs: Sequence[Gathered]) -> str:
         counts=" · ".join(f"{run.label}: {counts(run)}" for run in runs),
         sections=[
             _story(runs),
+            *([Section(TITLE, distilled(runs[0]))] if is_alone else []),
             Section("How the search went", panels.hypervolume(runs)),
             *(_details(run, n_runs=len(runs)) for run in runs),
             Section("", (panels.remarks(runs),)),
@@ -57,4 +60,4 @@ def _details(run: Gathered, *, n_runs: int) -> Section:
     )
     if n_runs == 1:
         return Section("", below)
-    return Section(run.label, (panels.students(run, width=12), *below))
+    return Section(run.label, (panels.students(run, width=12), *distilled(run), *below))

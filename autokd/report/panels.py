@@ -8,11 +8,11 @@ from html import escape
 
 import plotly.graph_objects as go
 
+from autokd.pages.html import Panel, Width, said, scrolled
 from autokd.report import story, tables
 from autokd.report.front import front_figure
 from autokd.report.gallery import chosen_trials, gallery
 from autokd.report.gathered import IMPORTANCE_LIMIT, Gathered
-from autokd.report.html import Panel, Width
 from autokd.report.parameters import AXIS_LIMIT, LINE_LIMIT, importance_figure, parallel_figure
 from autokd.report.progress import (
     CURVE_LIMIT,
@@ -177,7 +177,7 @@ def drawings(run: Gathered, *, n_runs: int = 1) -> Panel:
         f"{'All students' if n_drawn == n_front else some}, smallest first; the image enters left."
     )
     if not n_drawn:
-        return Panel("Students on the front", _said(_NO_FRONT))
+        return Panel("Students on the front", said(_NO_FRONT))
     return Panel("Students on the front", gallery(run, n_runs=n_runs), note)
 
 
@@ -228,13 +228,9 @@ def remarks(runs: Sequence[Gathered]) -> Panel:
 
 def _scroll(table: tables.Table, otherwise: str) -> str:
     if not table.rows:
-        return _said(otherwise)
-    return f'<div class="scroll" tabindex="0">{table.to_html()}</div>'
+        return said(otherwise)
+    return scrolled(table)
 
 
 def _or(figure: go.Figure | None, otherwise: str) -> go.Figure | str:
-    return _said(otherwise) if figure is None else figure
-
-
-def _said(reason: str) -> str:
-    return f'<p class="soft">{escape(reason)}</p>'
+    return said(otherwise) if figure is None else figure

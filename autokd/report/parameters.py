@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from autokd.pages.theme import FRONT, INK, SCALE, clean, new_figure
 from autokd.report.gathered import Gathered, thinned
 from autokd.report.rounding import parameter_title, short, value
-from autokd.report.theme import FRONT, INK, SCALE, clean, new_figure
 from autokd.space import FloatDomain, IntDomain
 
 __all__ = ["AXIS_LIMIT", "LINE_LIMIT", "importance_figure", "parallel_figure"]

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from autokd.pages.theme import DIMMED, FAINT, FRONT, KNEE, clean, new_figure, run_style
 from autokd.report.front import HEIGHT
 from autokd.report.gathered import POINT_LIMIT, Gathered, thinned
 from autokd.report.hover import hover
 from autokd.report.rounding import metric_title
 from autokd.report.teacher_line import add_teachers
-from autokd.report.theme import DIMMED, FAINT, FRONT, KNEE, clean, new_figure, run_style
 
 __all__ = ["CURVE_LIMIT", "best_figure", "curves_figure", "hypervolume_figure"]
 

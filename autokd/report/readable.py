@@ -69,6 +69,9 @@ class ReadableRun(Protocol):
     def rung_correlation(self) -> pd.DataFrame:
         """Kendall's tau of each rung with the top one."""
 
+    def recall_changes(self) -> pd.DataFrame:
+        """Recall by class less the teacher's, of each complete trial."""
+
     def graph(self, slot: int, /) -> ArchGraph:
         """First student of a trial.
 

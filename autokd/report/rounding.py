@@ -29,6 +29,10 @@ _TITLES = {
     "latency_s": "latency (seconds per batch)",
     "peak_bytes": "peak activations (bytes)",
     "ece": "ece (calibration error)",
+    "nll": "nll (nats)",
+    "kl": "kl (nats from the teacher)",
+    "cev": "cev (variance of class errors)",
+    "sde": "sde (lopsidedness of class errors)",
 }
 _PREFIXES = ("", "k", "M", "G", "T")
 
@@ -57,7 +61,8 @@ def exact(metric: str, number: float) -> str:
         number: The number in the metric's own unit; NaN is allowed.
 
     Returns:
-        ``0.963`` for fractions, ``12,431`` for counts, ``1.23 ms``, ``18.4 kB``.
+        ``0.963`` for fractions and all that is below 100, ``12,431`` for counts, ``1.23 ms``,
+            ``18.4 kB``.
     """
     if not isfinite(number):
         return MISSING
@@ -68,7 +73,7 @@ def exact(metric: str, number: float) -> str:
     if metric == "peak_bytes":
         text = short(number)
         return f"{text[:-1]} {text[-1]}B" if text[-1].isalpha() else f"{text} B"
-    return f"{number:.3f}"
+    return f"{number:.3f}" if abs(number) < 100 else f"{number:,.0f}"
 
 
 def times(ratio: float) -> str:

@@ -4,6 +4,7 @@ Plain text; the page escapes it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 from autokd.report.gathered import POINT_LIMIT, STATES, Gathered
@@ -170,10 +171,11 @@ def _near_teacher(run: Gathered) -> str:
             f"None is within 1 percentage point of the teacher on validation; the best is {best}."
         )
     smallest = min(near, key=lambda row: row["params"])
-    ratio = times(run.teacher["params"] / smallest["params"])
+    ratio = run.teacher["params"] / smallest["params"]
+    gain = f": {times(ratio)} smaller" if isfinite(ratio) else ""
     return (
         "The smallest within 1 percentage point of the teacher on validation is "
-        f"{_student(smallest)}: {ratio} smaller."
+        f"{_student(smallest)}{gain}."
     )
 
 
@@ -185,8 +187,9 @@ def _student(row: Mapping[Any, Any]) -> str:
 def _teacher(run: Gathered) -> str:
     teacher = run.teacher
     top1, test = exact("top1", teacher["top1"]), exact("top1", teacher["test_top1"])
-    size = short(teacher["params"])
-    return f"The teacher, {teacher['name']}, has {size} params (top1 {top1}, test {test})."
+    params = float(teacher["params"])
+    size = f"{short(params)} params" if isfinite(params) else "an unknown size"
+    return f"The teacher, {teacher['name']}, has {size} (top1 {top1}, test {test})."
 
 
 def _flat(found: object) -> str:

@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
+from autokd.pages.table import Table
 from autokd.report.gathered import Gathered, gather
 from autokd.report.readable import ReadableRun
 from autokd.report.rounding import MISSING, exact, short, times, value
-from autokd.report.table import Table
 
 __all__ = [
     "Table",

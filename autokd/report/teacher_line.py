@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from autokd.pages.theme import BACKDROP, TEACHER, clean
 from autokd.report.gathered import Gathered
 from autokd.report.rounding import exact, short
-from autokd.report.theme import BACKDROP, TEACHER, clean
 
 __all__ = ["add_teachers"]
 

@@ -4,20 +4,19 @@ A file is written whole or not at all. What goes wrong outside, a full disk or a
 becomes a `ReportError`.
 """
 
-import os
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
 
 from autokd.errors import ReportError
+from autokd.pages.theme import clean
+from autokd.pages.writing import write_whole
 from autokd.report.front import front_figure
 from autokd.report.gathered import gather
 from autokd.report.page import page
 from autokd.report.progress import best_figure
 from autokd.report.readable import ReadableRun
-from autokd.report.theme import clean
 
 __all__ = ["write_csv", "write_png", "write_report"]
 
@@ -39,7 +38,7 @@ def write_report(runs: Sequence[ReadableRun], path: Path) -> Path:
         RunError: If a run cannot be read.
     """
     _need_a_run(runs)
-    return _write(path, page(gather(runs)).encode("utf-8"))
+    return write_whole(path, page(gather(runs)).encode("utf-8"))
 
 
 def write_csv(runs: Sequence[ReadableRun], path: Path) -> Path:
@@ -65,7 +64,9 @@ def write_csv(runs: Sequence[ReadableRun], path: Path) -> Path:
         table.insert(0, "is_front", table["trial"].isin(run.front["trial"]))
         table.insert(0, "run", run.label)
         tables.append(table)
-    return _write(path, pd.concat(tables, ignore_index=True).to_csv(index=False).encode("utf-8"))
+    return write_whole(
+        path, pd.concat(tables, ignore_index=True).to_csv(index=False).encode("utf-8")
+    )
 
 
 def write_png(runs: Sequence[ReadableRun], path: Path) -> Path:
@@ -102,22 +103,9 @@ def write_png(runs: Sequence[ReadableRun], path: Path) -> Path:
     except (ValueError, RuntimeError, ImportError, OSError) as error:
         needs = 'a PNG needs pip install "autokd[png]" and Chrome or Chromium'
         raise ReportError(f"{path}: {needs} ({error})") from error
-    return _write(path, image)
+    return write_whole(path, image)
 
 
 def _need_a_run(runs: Sequence[ReadableRun]) -> None:
     if not runs:
         raise ReportError("a report needs at least one run")
-
-
-def _write(path: Path, content: bytes) -> Path:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(content)
-        partial.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise ReportError(f"{path}: the report cannot be written: {error}") from error
-    return path

@@ -17,11 +17,24 @@ __all__ = [
     "curves_table",
     "front_table",
     "hypervolume_table",
+    "recall_table",
     "rung_correlation",
     "trials_table",
 ]
 
-METRICS = ("top1", "ece", "nll", "agreement", "params", "macs", "peak_bytes", "latency_s")
+METRICS = (
+    "top1",
+    "ece",
+    "nll",
+    "agreement",
+    "kl",
+    "cev",
+    "sde",
+    "params",
+    "macs",
+    "peak_bytes",
+    "latency_s",
+)
 _HEAD = ("trial", "state", "reason")
 
 
@@ -103,6 +116,24 @@ def hypervolume_table(trials: pd.DataFrame, axes: Sequence[Axis]) -> pd.DataFram
         return table.assign(hypervolume=pd.Series(dtype=float))
     values = minimised(_values(complete, axes), axes)
     return table.assign(hypervolume=hypervolume_history(values, reference_point(axes)))
+
+
+def recall_table(records: Sequence[Record]) -> pd.DataFrame:
+    """Tabulate how each class has changed against the teacher.
+
+    Args:
+        records: Records, one a slot.
+
+    Returns:
+        A row for each complete trial that has it; see `autokd.runs.run.Run.recall_changes`.
+    """
+    changes = {
+        record.slot: record.rungs[-1].recall_changes
+        for record in records
+        if record.outcome == "complete" and record.rungs[-1].recall_changes
+    }
+    index = pd.Index(changes, name="trial", dtype=int)
+    return pd.DataFrame(list(changes.values()), index=index, dtype=float)
 
 
 def rung_correlation(curves: pd.DataFrame, metric: str) -> pd.DataFrame:

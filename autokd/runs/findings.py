@@ -58,13 +58,13 @@ class Findings:
 
     @property
     def teacher(self) -> Mapping[str, Any]:
-        """The teacher: name, params, top1 (validation), test_top1, saw_validation, digest."""
+        """The teacher, as ``run.json`` says it."""
         teacher: Mapping[str, Any] = self.info["teacher"]
         return teacher
 
     @property
     def axes(self) -> tuple[Axis, ...]:
-        """The objectives as `autokd.pareto` reads them."""
+        """The study's objectives as axes."""
         return self.spec.axes
 
     @property
@@ -118,6 +118,14 @@ class Findings:
             Shares that sum to one, largest first; empty with too few complete trials.
         """
         return dict(self._importance)
+
+    def recall_changes(self) -> pd.DataFrame:
+        """Say how each class has changed against the teacher.
+
+        Returns:
+            A row for each complete trial that has it, a column for each class.
+        """
+        return analysis.recall_table(self.records)
 
     def rung_correlation(self) -> pd.DataFrame:
         """Say how well each rung's score ranked the students that finished.

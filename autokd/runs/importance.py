@@ -27,7 +27,7 @@ from autokd.runs.record import Record
 from autokd.space import CategoricalDomain, Domain, FixedDomain, FloatDomain, IntDomain
 from autokd.study import StudySpec
 
-__all__ = ["MAX_TRIALS", "MIN_TRIALS", "importances"]
+__all__ = ["MAX_TRIALS", "MIN_TRIALS", "importances", "optuna_distribution"]
 
 MIN_TRIALS = 10
 """Complete trials below which no importance is reported."""
@@ -56,6 +56,26 @@ def importances(records: Sequence[Record], spec: StudySpec) -> dict[str, float]:
     return dict(get_param_importances(study, evaluator=PedAnovaImportanceEvaluator()))
 
 
+def optuna_distribution(domain: Domain) -> BaseDistribution | None:
+    """Give Optuna's distribution of a domain.
+
+    Args:
+        domain: The values that a parameter may have.
+
+    Returns:
+        The distribution; None for a parameter that is not searched.
+    """
+    match domain:
+        case FloatDomain(low=low, high=high, log=log):
+            return FloatDistribution(low, high, log=log)
+        case IntDomain(low=low, high=high, log=log):
+            return IntDistribution(low, high, log=log)
+        case CategoricalDomain(choices=choices):
+            return CategoricalDistribution(choices)
+        case FixedDomain():
+            return None
+
+
 class _Trials:
     """What the evaluator asks of a study, without a storage, which would copy every trial."""
 
@@ -78,7 +98,7 @@ def _thinned(records: Sequence[Record]) -> list[Record]:
 
 def _trials(records: Sequence[Record], spec: StudySpec) -> list[FrozenTrial]:
     dimensions = spec.search_space.dimensions()
-    searched = {d.name: found for d in dimensions if (found := _distribution(d.domain))}
+    searched = {d.name: found for d in dimensions if (found := optuna_distribution(d.domain))}
     raw = [[record.metrics[axis.metric] for axis in spec.axes] for record in records]
     values = minimised(np.array(raw), spec.axes)
     return [
@@ -105,15 +125,3 @@ def _trial(
         system_attrs={},
         intermediate_values={},
     )
-
-
-def _distribution(domain: Domain) -> BaseDistribution | None:
-    match domain:
-        case FloatDomain(low=low, high=high, log=log):
-            return FloatDistribution(low, high, log=log)
-        case IntDomain(low=low, high=high, log=log):
-            return IntDistribution(low, high, log=log)
-        case CategoricalDomain(choices=choices):
-            return CategoricalDistribution(choices)
-        case FixedDomain():
-            return None

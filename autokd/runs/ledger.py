@@ -17,8 +17,10 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from autokd.errors import RunError
 from autokd.parameters import Value
+from autokd.runs.frozen import read_trials
 from autokd.runs.reading import ATTRIBUTE, last_attempts, read_texts
 from autokd.runs.record import Outcome, Record
+from autokd.runs.rows import TrialRows
 from autokd.runs.storage import close_storage, open_storage
 from autokd.runs.translated import translated
 from autokd.study import Objective
@@ -62,6 +64,7 @@ class Ledger:
         with translated(url):
             self._storage = open_storage(url, keeps_connection=keeps_connection)
             self._study_id = self._find(objectives)
+        self._rows = TrialRows(self._storage.engine, self._study_id)
         self._ids: dict[int, int] = {}
 
     def begin(
@@ -91,8 +94,7 @@ class Ledger:
             system_attrs=dict(notes or {}),
         )
         with translated(self.url):
-            trial_id = self._storage.create_new_trial(self._study_id, template_trial=template)
-        self._ids[record.slot] = trial_id
+            self._ids[record.slot] = self._rows.add(template)
 
     def update(self, record: Record) -> None:
         """Write a running trial's grown record.
@@ -101,10 +103,10 @@ class Ledger:
             record: The record of a slot that `begin` has written in this session.
 
         Raises:
-            RunError: If the storage fails.
+            RunError: If the storage fails, or another process has ended the trial.
         """
         with translated(self.url):
-            self._storage.set_trial_user_attr(self._ids[record.slot], ATTRIBUTE, record.as_dict())
+            self._rows.note(self._ids[record.slot], ATTRIBUTE, record.as_dict())
 
     def refuse(
         self,
@@ -133,22 +135,26 @@ class Ledger:
             constraints={"size": violation},
         )
         with translated(self.url):
-            self._storage.create_new_trial(self._study_id, template_trial=template)
+            self._rows.add(template)
 
     def finish(self, record: Record, *, values: Sequence[float] | None = None) -> None:
-        """Write a trial's end.
+        """Write a trial's end, in one write.
 
         Args:
             record: The closed record.
             values: The objectives in their own units, for a complete trial only.
 
         Raises:
-            RunError: If the storage fails.
+            RunError: If the storage fails, or another process has ended the trial.
         """
-        self.update(record)
-        trial_id = self._ids.pop(record.slot)
         with translated(self.url):
-            self._storage.set_trial_state_values(trial_id, _STATES[record.outcome], values)
+            self._rows.end(
+                self._ids.pop(record.slot),
+                _STATES[record.outcome],
+                key=ATTRIBUTE,
+                value=record.as_dict(),
+                objectives=values or (),
+            )
 
     def close_running(self, *, reason: str, at_s: float) -> list[Record]:
         """Mark the trials that an earlier session left running as interrupted.
@@ -164,12 +170,11 @@ class Ledger:
             RunError: If the storage fails.
         """
         closed = []
-        for trial in self.trials():
-            if trial.state == TrialState.RUNNING:
-                record = Record.from_dict(trial.user_attrs[ATTRIBUTE])
-                self._ids[record.slot] = trial._trial_id
-                closed.append(record.ended("interrupted", at_s=at_s, reason=reason))
-                self.finish(closed[-1])
+        for trial in self._read([TrialState.RUNNING]):
+            record = Record.from_dict(trial.user_attrs[ATTRIBUTE])
+            self._ids[record.slot] = trial._trial_id
+            closed.append(record.ended("interrupted", at_s=at_s, reason=reason))
+            self.finish(closed[-1])
         return closed
 
     def trials(self) -> list[FrozenTrial]:
@@ -181,9 +186,7 @@ class Ledger:
         Raises:
             RunError: If the storage fails.
         """
-        with translated(self.url):
-            trials = self._storage.get_all_trials(self._study_id, deepcopy=False)
-        return [trial for trial in trials if ATTRIBUTE in trial.user_attrs]
+        return self._read(tuple(TrialState))
 
     def records(self) -> list[Record]:
         """Read the last attempt at every slot.
@@ -263,6 +266,11 @@ class Ledger:
     def close(self) -> None:
         """Give up the connection to the storage."""
         close_storage(self._storage)
+
+    def _read(self, states: Sequence[TrialState]) -> list[FrozenTrial]:
+        with translated(self.url):
+            trials = read_trials(self._storage.engine, self._study_id, states=states)
+        return [trial for trial in trials if ATTRIBUTE in trial.user_attrs]
 
     def _find(self, objectives: Sequence[Objective] | None) -> int:
         known = {study.study_name: study._study_id for study in self._storage.get_all_studies()}

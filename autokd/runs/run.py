@@ -55,13 +55,12 @@ class Run:
     @property
     def teacher(self) -> Mapping[str, Any]:
         """The teacher: name, params, top1 (validation), test_top1, saw_validation, digest."""
-        teacher: Mapping[str, Any] = self.info["teacher"]
-        return teacher
+        return self._last.teacher
 
     @property
     def axes(self) -> tuple[Axis, ...]:
         """The objectives as `autokd.pareto` reads them."""
-        return self.spec.axes
+        return self._last.axes
 
     @property
     def first_metric(self) -> str:
@@ -159,6 +158,19 @@ class Run:
             RunError: If the storage fails.
         """
         return self.findings().importance()
+
+    def recall_changes(self) -> pd.DataFrame:
+        """Say how each class has changed against the teacher.
+
+        Returns:
+            A row for each complete trial, ``trial`` as its index, and a column for each class by
+                index: recall on validation less the teacher's. Trials of studies with more than
+                200 classes and of earlier versions are left out.
+
+        Raises:
+            RunError: If the storage fails.
+        """
+        return self.findings().recall_changes()
 
     def rung_correlation(self) -> pd.DataFrame:
         """Say how well each rung's score ranked the students that finished.

@@ -8,9 +8,7 @@ into the one file that a run folder promises when the search ends (decision 13).
 from contextlib import suppress
 from typing import Any
 
-from optuna.distributions import distribution_to_json
 from optuna.storages import RDBStorage
-from optuna.storages._rdb.models import TrialParamModel
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
@@ -30,9 +28,9 @@ def open_storage(url: str, *, keeps_connection: bool) -> RDBStorage:
     """
     options: dict[str, Any] = {} if keeps_connection else {"poolclass": NullPool}
     if not url.startswith("sqlite"):
-        return _Storage(url, engine_kwargs=options)
+        return RDBStorage(url, engine_kwargs=options)
     options["connect_args"] = {"timeout": 60}
-    storage = _Storage(url, engine_kwargs=options)
+    storage = RDBStorage(url, engine_kwargs=options)
     if keeps_connection:
         _write_ahead(storage.engine)
     return storage
@@ -51,26 +49,6 @@ def close_storage(storage: RDBStorage) -> None:
         with suppress(OperationalError):
             _set_journal(engine, "DELETE")
     engine.dispose()
-
-
-class _Storage(RDBStorage):
-    """Optuna's storage, with a new trial's parameters in one statement.
-
-    Optuna asks the database twice for each parameter: for the trial, and whether an earlier trial
-    had the parameter with an incompatible distribution. A study's search space is fingerprinted
-    and cannot have changed. Parameters are only ever written here with a new trial.
-    """
-
-    def _set_trial_param_without_commit(self, *arguments: Any, **_: Any) -> None:
-        session, trial_id, name, value, distribution, *_rest = arguments
-        session.add(
-            TrialParamModel(
-                trial_id=trial_id,
-                param_name=name,
-                param_value=value,
-                distribution_json=distribution_to_json(distribution),
-            )
-        )
 
 
 def _write_ahead(engine: Engine) -> None:

@@ -21,9 +21,9 @@ from autokd.runs import Ledger, Run, RunFolder, load_run, quiet_optuna
 from autokd.search.finish import measure_test
 from autokd.search.latency import make_measure
 from autokd.search.loop import Loop
-from autokd.search.progress import Listener, Silent
+from autokd.search.progress import Listener, Silent, opening
 from autokd.search.provenance import check_unchanged, describe_run, now
-from autokd.search.workers import make_crew
+from autokd.search.workers import default_workers, make_crew
 from autokd.study import Budget, StudySpec, load_study
 
 __all__ = ["search"]
@@ -109,7 +109,10 @@ def search(
             progress=watcher.preparing,
         )
         _open_folder(folder, source, prepared, storage=storage, data_dir=data_dir)
-        _session(folder, prepared, workers=workers, listener=watcher)
+        n_workers = default_workers(prepared.device.type) if workers is None else workers
+        for line in opening(prepared, n_workers=n_workers):
+            watcher.told(line)
+        _session(folder, prepared, n_workers=n_workers, listener=watcher)
     return load_run(folder.path)
 
 
@@ -162,13 +165,13 @@ def _open_folder(
 
 
 def _session(
-    folder: RunFolder, prepared: PreparedStudy, *, workers: int | None, listener: Listener
+    folder: RunFolder, prepared: PreparedStudy, *, n_workers: int, listener: Listener
 ) -> None:
     """Search until the budget is spent or somebody presses Ctrl-C."""
     info = folder.read_info()
     with (
         closing(Ledger(info["storage"], info["study_name"], keeps_connection=True)) as ledger,
-        make_crew(prepared, workers=workers) as crew,
+        make_crew(prepared, workers=n_workers) as crew,
     ):
         loop = Loop(
             prepared.spec,
@@ -178,6 +181,7 @@ def _session(
             crew=crew,
             listener=listener,
             measure=make_measure(prepared),
+            taught_s=prepared.assistants_s,
         )
         loop.restore()
         is_interrupted = False

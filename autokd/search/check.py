@@ -10,34 +10,30 @@ import resource
 import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from autokd.data import Dataset, Split, check_views, load_dataset
-from autokd.distill import LOSSES, Progress, TrainingSource, climb, predict, resolve_device
+from autokd.distill import Answers, Progress, TrainingSource, climb, resolve_device
+from autokd.distill.device import study_precision
+from autokd.distill.losses.kd import kd
 from autokd.distill.placement import place
-from autokd.distill.threads import preparing_threads
 from autokd.errors import InfeasibleError
 from autokd.graphs import ArchGraph, Cost, cost
-from autokd.methods import METHODS
 from autokd.search.family import check_constraints, draw_family, family_cost, slot_seed
 from autokd.search.proposer import Proposer
+from autokd.search.teaching_cost import TeachingCost, clock, teaching_cost
 from autokd.search.workers import default_workers
 from autokd.students import build
 from autokd.study import SamplerSpec, StudySpec
-from autokd.teachers import new_teacher
-from autokd.teachers.zoo import ZOO
 
 __all__ = ["Estimate", "check_study"]
 
 _N_POINTS = 24
 _N_STEPS = 4
-_N_ASKED = 128
-"""Images that the teacher is timed on."""
-_N_TIMES = 3
-"""Times it is asked; the first warms up, and the fastest of the others counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +51,7 @@ class Estimate:
         step_s: Seconds a training step of the smallest, the middle and the largest student.
         trial_s: Seconds of a trial that reaches the top rung, for the same three.
         study_s: Seconds of the whole search; None when no number of trials limits it.
-        teacher_s: Seconds to train the teacher; None when the study does not train one.
-        table_parts: Views or augmentations that the teacher is asked about; 0 where no method
-            reads its answers.
-        table_bytes: Size of the table of teacher outputs.
-        table_s: Seconds to fill the table; None where the teacher cannot be timed without its
-            weights.
+        teaching: What the networks that teach will cost.
         peak_memory_bytes: Memory of this process after training the largest student.
         n_workers: Workers that the study would use here.
     """
@@ -75,10 +66,7 @@ class Estimate:
     step_s: tuple[float, float, float]
     trial_s: tuple[float, float, float]
     study_s: float | None
-    teacher_s: float | None
-    table_parts: int
-    table_bytes: int
-    table_s: float | None
+    teaching: TeachingCost
     peak_memory_bytes: int
     n_workers: int
 
@@ -106,24 +94,11 @@ class Estimate:
                 f"memory      about {self.peak_memory_bytes / 2**20:,.0f} MiB a process, "
                 f"{self.n_workers} workers"
             ),
-            self._table_line(),
+            *self.teaching.lines(),
         ]
-        if self.teacher_s is not None:
-            lines.append(
-                f"teacher     about {_clock(self.teacher_s)} to train, unless it is cached"
-            )
         if self.study_s is not None:
-            lines.append(f"search      about {_clock(self.study_s)}")
+            lines.append(f"search      about {clock(self.study_s)}")
         return lines
-
-    def _table_line(self) -> str:
-        if not self.table_parts:
-            return "table       none: no method reads the teacher's outputs"
-        filled = "" if self.table_s is None else f", about {_clock(self.table_s)} to fill"
-        return (
-            f"table       {self.table_bytes / 2**20:,.1f} MiB of teacher outputs "
-            f"({self.table_parts:,} passes over the training images{filled}), unless it is cached"
-        )
 
 
 def check_study(
@@ -149,7 +124,9 @@ def check_study(
         InfeasibleError: If no drawn student is feasible.
     """
     where = resolve_device(device)
-    dataset = place(load_dataset(spec.data, data_dir=data_dir), where)
+    dataset = place(
+        load_dataset(spec.data, data_dir=data_dir, with_tuning=spec.needs.tuning), where
+    )
     check_views(spec.views, size=dataset.shape.size)
     students, n_infeasible = _draw(spec, dataset)
     chosen = [students[0], students[len(students) // 2], students[-1]]
@@ -163,7 +140,6 @@ def check_study(
     per_epoch = -(-len(dataset.train) // spec.training.batch_size)
     to_top = per_epoch * spec.fidelity.max_epochs * spec.family_size
     n_workers = default_workers(where.type)
-    n_parts = _table_parts(spec)
     return Estimate(
         n_train=len(dataset.train),
         n_validation=len(dataset.validation),
@@ -175,10 +151,9 @@ def check_study(
         step_s=(steps[0], steps[1], steps[2]),
         trial_s=(steps[0] * to_top, steps[1] * to_top, steps[2] * to_top),
         study_s=_study_s(spec, steps[1] * per_epoch * spec.family_size / n_workers),
-        teacher_s=_teacher_s(spec, dataset, per_epoch, where),
-        table_parts=n_parts,
-        table_bytes=2 * n_parts * len(dataset.train) * dataset.shape.num_classes,
-        table_s=_table_s(spec, dataset, n_parts * len(dataset.train), where),
+        teaching=teaching_cost(
+            spec, dataset, where, step_s=lambda network: _step_s(spec, dataset, network, where)
+        ),
         peak_memory_bytes=_peak_memory_bytes(),
         n_workers=n_workers,
     )
@@ -213,13 +188,12 @@ def _step_s(spec: StudySpec, dataset: Dataset, network: nn.Module, where: torch.
     outputs = torch.zeros(3, n_images, dataset.shape.num_classes, dtype=torch.float16)
     climbing = climb(
         network,
-        TrainingSource(few, spec.views, outputs, trained_on=where),
-        loss=lambda *logits_and_labels: LOSSES["kd"](
-            *logits_and_labels, temperature=4.0, soft_weight=0.5
-        ),
+        TrainingSource(few, spec.views, Answers(outputs), trained_on=where),
+        loss=partial(kd, temperature=4.0, soft_weight=0.5),
         training=spec.training,
         rungs=(1, 3),
         seed=0,
+        precision=study_precision(spec, where),
     )
     next(climbing)
     began = time.perf_counter()
@@ -240,48 +214,7 @@ def _study_s(spec: StudySpec, epoch_s: float) -> float | None:
     return min(search_s, spec.budget.seconds or search_s)
 
 
-def _teacher_s(
-    spec: StudySpec, dataset: Dataset, per_epoch: int, where: torch.device
-) -> float | None:
-    if spec.teacher.source != "zoo":
-        return None
-    teacher = new_teacher(spec.teacher, dataset.shape, mean=dataset.mean, std=dataset.std)
-    return _step_s(spec, dataset, teacher.to(where), where) * per_epoch * spec.teacher.epochs
-
-
-def _table_parts(spec: StudySpec) -> int:
-    if not any(METHODS[name].needs_teacher for name in spec.search_space.methods):
-        return 0
-    is_tape = spec.table_kind == "tape"
-    return spec.fidelity.max_epochs if is_tape else spec.views.n_augmentations
-
-
-def _table_s(
-    spec: StudySpec, dataset: Dataset, n_images: int, where: torch.device
-) -> float | None:
-    """Time the teacher's network, untrained, on some images."""
-    if spec.teacher.model not in ZOO:
-        return None
-    teacher = new_teacher(spec.teacher, dataset.shape, mean=dataset.mean, std=dataset.std)
-    teacher, images = teacher.to(where), dataset.train.images[:_N_ASKED]
-    with preparing_threads(dataset.shape.size):
-        seconds = [_seconds_to_answer(teacher, images) for _ in range(_N_TIMES)]
-    return min(seconds[1:]) * n_images / len(images)
-
-
-def _seconds_to_answer(teacher: nn.Module, images: Tensor) -> float:
-    began = time.perf_counter()
-    predict(teacher, images).sum().item()  # a GPU is waited for
-    return time.perf_counter() - began
-
-
 def _peak_memory_bytes() -> int:
     """Read this process's high-water mark, which Linux counts in KiB and macOS in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
-
-
-def _clock(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

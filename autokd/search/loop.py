@@ -35,6 +35,7 @@ class Loop:
         crew: Who trains.
         listener: Who watches.
         measure: Measures latency where the study needs it; None where not.
+        taught_s: Seconds that training the assistants took; the search begins with them spent.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Loop:
         crew: Crew,
         listener: Listener,
         measure: Measure | None = None,
+        taught_s: float = 0.0,
     ) -> None:
         self._spec = spec
         self._shape = shape
@@ -58,12 +60,12 @@ class Loop:
         self._proposer = Proposer(spec)
         self._board = Board(spec)
         self._retries: list[tuple[Record, Proposal]] = []
-        self._before_s = 0.0
+        self._before_s = taught_s
         self._began = time.monotonic()
 
     @property
     def elapsed_s(self) -> float:
-        """Seconds of searching, earlier sessions included."""
+        """Seconds of searching, earlier sessions and the training of assistants included."""
         return self._before_s + time.monotonic() - self._began
 
     def restore(self) -> None:
@@ -74,11 +76,14 @@ class Loop:
         Raises:
             RunError: If the storage fails.
         """
-        ended = [record.ended_s or 0.0 for record in self._ledger.records()]
-        self._before_s = max(ended, default=0.0)
-        self._ledger.close_running(reason="killed", at_s=self._before_s)
-        for trial in self._ledger.last_attempts():
-            record = Record.from_dict(trial.user_attrs["autokd"])
+        trials = self._ledger.last_attempts()
+        records = [Record.from_dict(trial.user_attrs["autokd"]) for trial in trials]
+        ends = [record.ended_s or 0.0 for record in records]
+        self._before_s = max([self._before_s, *ends])
+        closed = self._ledger.close_running(reason="killed", at_s=self._before_s)
+        killed = {(record.slot, record.attempt): record for record in closed}
+        for trial, found in zip(trials, records, strict=True):
+            record = killed.get((found.slot, found.attempt), found)
             proposal = self._proposer.restore(trial, record)
             if record.outcome == "interrupted":
                 self._retries.append((record, proposal))

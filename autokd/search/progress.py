@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Protocol
 
-__all__ = ["Listener", "Silent", "Snapshot"]
+from autokd.distill import PreparedStudy, TeacherFacts
+
+__all__ = ["Listener", "Silent", "Snapshot", "opening"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Listener(Protocol):
 
         Args:
             what: ``data``, ``teacher`` or ``views``.
-            done: Steps done.
+            done: Steps done; not every preparation tells of its 0.
             total: Steps in all.
         """
 
@@ -63,7 +65,7 @@ class Listener(Protocol):
         """
 
     def told(self, message: str) -> None:
-        """Hear a line of news, such as a lost trial.
+        """Hear a line of news, such as what is searched for, or a lost trial.
 
         Args:
             message: One line.
@@ -81,3 +83,36 @@ class Silent:
 
     def told(self, message: str) -> None:
         """Ignore it."""
+
+
+def opening(prepared: PreparedStudy, *, n_workers: int) -> list[str]:
+    """Say what a search is about to do.
+
+    Args:
+        prepared: The prepared study.
+        n_workers: Worker processes, >= 0.
+
+    Returns:
+        Lines of news: study, images, who teaches, budget, workers.
+    """
+    spec, dataset, facts = prepared.spec, prepared.dataset, prepared.facts
+    limits = {"trials": spec.budget.trials, "seconds": spec.budget.seconds}
+    budget = [f"{limit:,.10g} {unit}" for unit, limit in limits.items() if limit is not None]
+    return [
+        f"study       {spec.title}",
+        (
+            f"images      {len(dataset.train):,} train, {len(dataset.validation):,} validation, "
+            f"{len(dataset.test):,} test"
+        ),
+        _teaching("teacher", facts),
+        *(_teaching("teacher", each) for each in prepared.more_facts),
+        *(_teaching("assistant", each) for each in prepared.assistant_facts),
+        f"budget      {' or '.join(budget)}",
+        f"workers     {n_workers or 'none: students train in this process'}",
+    ]
+
+
+def _teaching(role: str, facts: TeacherFacts) -> str:
+    trained = "" if facts.trained_s is None else f", trained in {facts.trained_s:,.0f} s"
+    known = f"{facts.name}, {facts.size}, top1 {facts.top1:.4f} on validation"
+    return f"{role:<12}{known}{trained}"

@@ -7,20 +7,22 @@ Optuna's define-by-run interface, and is rebuilt from the ledger at resume; the 
 whole trial in one write.
 """
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-import optuna
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, NSGAIISampler
-from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from autokd.parameters import Value
 from autokd.pareto import minimised
 from autokd.runs import Record
+from autokd.search.copied import add_trial, copied_study, end_trial
 from autokd.search.memory import remembered
 from autokd.search.samplers import make_sampler
+from autokd.search.tpe import Rows
 from autokd.seeds import derive_seed
 from autokd.space import (
     METHOD,
@@ -65,7 +67,8 @@ class Proposer:
 
     def __init__(self, spec: StudySpec) -> None:
         self._spec = spec
-        self._copy = optuna.create_study(directions=["minimize"] * len(spec.objectives))
+        self._copy = copied_study(len(spec.objectives))
+        self._rows: Rows = {}
         self._numbers: dict[int, int] = {}
 
     def propose(self, slot: int) -> Proposal:
@@ -78,8 +81,8 @@ class Proposer:
             The point. The slot counts as running until `learn` is called for it.
         """
         seed = derive_seed(self._spec.seed, "sampler", slot)
-        sampler = make_sampler(self._spec.sampler, seed=seed)
         self._forget()
+        sampler = make_sampler(self._spec.sampler, seed=seed, rows=self._rows)
         self._recall_parents(sampler)
         self._copy.sampler = sampler
         trial = self._copy.ask()
@@ -107,15 +110,10 @@ class Proposer:
             {key: note for key, note in trial.system_attrs.items() if not _is_constraint(key)},
         )
         self._forget()
-        self._numbers[record.slot] = len(self._copy.get_trials(deepcopy=False))
-        self._copy.add_trial(
-            create_trial(
-                state=TrialState.RUNNING,
-                params=proposal.params,
-                distributions=proposal.distributions,
-                system_attrs=proposal.notes,
-            )
-        )
+        running = copy.copy(trial)
+        running.state, running.datetime_complete, running.values = TrialState.RUNNING, None, None
+        running.user_attrs, running.system_attrs = {}, proposal.notes
+        self._numbers[record.slot] = add_trial(self._copy, running)
         return proposal
 
     def learn(self, record: Record, *, violation: float | None = None) -> None:
@@ -126,16 +124,17 @@ class Proposer:
             violation: For an infeasible slot: how far the bound is exceeded, > 0.
         """
         number = self._numbers.pop(record.slot)
+        state, values = TrialState.PRUNED, None
         match record.outcome:
             case "complete":
-                self._copy.tell(number, self._values(record.metrics))
+                state, values = TrialState.COMPLETE, self._values(record.metrics)
             case "stopped":
-                self._copy.tell(number, state=TrialState.PRUNED)
+                pass
             case "infeasible":
                 self._running(number).set_constraint("size", violation or 0.0)
-                self._copy.tell(number, state=TrialState.PRUNED)
             case _:
-                self._copy.tell(number, state=TrialState.FAIL)
+                state = TrialState.FAIL
+        end_trial(self._copy, number, state, values=values)
 
     def _forget(self) -> None:
         """Copy afresh what a model needs once it sees half as much again as it should.
@@ -149,11 +148,10 @@ class Proposer:
             return
         kept = remembered([trial for trial in trials if trial.state.is_finished()], limit)
         running = [trial for trial in trials if not trial.state.is_finished()]
-        fresh = optuna.create_study(directions=self._copy.directions)
-        fresh.add_trials([*kept, *running])
+        fresh = copied_study(len(self._spec.objectives), [*kept, *running])
         moved = {trial.number: len(kept) + i for i, trial in enumerate(running)}
         self._numbers = {slot: moved[number] for slot, number in self._numbers.items()}
-        self._copy = fresh
+        self._copy, self._rows = fresh, {}
 
     def _running(self, number: int) -> Trial:
         return Trial(self._copy, self._trial(number)._trial_id)

@@ -56,6 +56,8 @@ def describe_run(
         if storage
         else folder.path.name,
         "teacher": prepared.facts.as_dict(),
+        "teachers": [facts.as_dict() for facts in prepared.more_facts],
+        "assistants": [facts.as_dict() for facts in prepared.assistant_facts],
         "data": _data(prepared.dataset),
         "data_dir": str(Path(data_dir).resolve()) if data_dir else None,
         "device": str(prepared.device),
@@ -95,6 +97,8 @@ def check_unchanged(
         changes.append("the images or labels")
     if prepared is not None and info["teacher"]["digest"] != prepared.facts.digest:
         changes.append("the teacher's weights")
+    if prepared is not None:
+        changes += _changed_networks(info, prepared)
     # Runs that were begun before precision was recorded have none.
     if prepared is not None and info.get("precision", prepared.precision) != prepared.precision:
         found, where = prepared.precision, prepared.device
@@ -113,6 +117,15 @@ def now() -> str:
         ISO 8601 with seconds and time zone.
     """
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def _changed_networks(info: Mapping[str, Any], prepared: PreparedStudy) -> Iterator[str]:
+    found = {"teachers": prepared.more_facts, "assistants": prepared.assistant_facts}
+    for table, facts in found.items():
+        # Runs that were begun before there were others than the teacher have none.
+        known = [each["digest"] for each in info.get(table, [])]
+        if known != [each.digest for each in facts]:
+            yield f"the weights of [[{table}]]"
 
 
 def _plain(spec: StudySpec) -> dict[str, Any]:

@@ -8,19 +8,22 @@ uninterrupted one would have drawn.
 import warnings
 
 from optuna.exceptions import ExperimentalWarning
-from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler
 
+from autokd.search.tpe import Rows, Tpe
 from autokd.study import SamplerSpec
 
 __all__ = ["make_sampler"]
 
 
-def make_sampler(spec: SamplerSpec, *, seed: int) -> BaseSampler:
+def make_sampler(spec: SamplerSpec, *, seed: int, rows: Rows | None = None) -> BaseSampler:
     """Make a sampler.
 
     Args:
         spec: Which one.
         seed: Seed of its random numbers, in [0, 2**31).
+        rows: What earlier samplers of the same Optuna study have converted; None for the
+            first one.
 
     Returns:
         The sampler. ``tpe`` is multivariate and grouped, since Optuna's default silently draws
@@ -30,7 +33,8 @@ def make_sampler(spec: SamplerSpec, *, seed: int) -> BaseSampler:
         case "tpe":
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ExperimentalWarning)  # for `group`
-                return TPESampler(
+                return Tpe(
+                    {} if rows is None else rows,
                     n_startup_trials=spec.startup_trials,
                     multivariate=True,
                     group=True,

@@ -15,14 +15,17 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, stdev
 
+from torch import Tensor
+
 from autokd.distill import (
     PreparedStudy,
     climb,
-    make_loss,
+    make_recipe,
     memory_errors,
     predict,
     score,
 )
+from autokd.distill.harm import recall_changes
 from autokd.errors import OutOfMemory
 from autokd.parameters import Point
 from autokd.runs import RungResult
@@ -107,15 +110,16 @@ def _attempt(
         ]
         for rung in rungs:
             began = time.perf_counter()
-            scores = []
+            answers = []
             for student, climbing in zip(students, climbs, strict=True):
                 next(climbing)
-                scores.append(_validate(study, student))
-            metrics, spread = _mean(scores), _spread(scores)
-            if rung == rungs[-1] and weights is not None:
+                answers.append(_answer(study, student))
+            is_top = rung == rungs[-1]
+            result = _result(study, rung, answers, with_classes=is_top)
+            metrics = result.metrics
+            if is_top and weights is not None:
                 save_weights(students[0], weights)
-            seconds = time.perf_counter() - began
-            if not report(RungResult(rung, metrics, spread, seconds)):
+            if not report(replace(result, seconds=time.perf_counter() - began)):
                 break
     return metrics
 
@@ -135,22 +139,34 @@ def _students(study: PreparedStudy, point: Point, *, seed: int) -> list[Student]
 def _climb(
     study: PreparedStudy, student: Student, point: Point, *, seed: int
 ) -> Generator[int, None, None]:
+    rungs = study.spec.fidelity.ladder.rungs
+    recipe = make_recipe(study, student, point, seed=seed, n_epochs=rungs[-1])
     return climb(
         student,
-        study.source(),
-        loss=make_loss(point),
+        recipe.source,
+        loss=recipe.loss,
         training=study.spec.training,
-        rungs=study.spec.fidelity.ladder.rungs,
+        rungs=rungs,
         seed=seed,
         precision=study.precision,
+        taps=recipe.taps,
+        eager=recipe.eager,
     )
 
 
-def _validate(study: PreparedStudy, student: Student) -> dict[str, float]:
-    validation = study.dataset.validation
+def _answer(study: PreparedStudy, student: Student) -> Tensor:
     with memory_errors():
-        logits = predict(student, validation.images)
-    return score(logits, validation.labels, study.outputs.validation)
+        return predict(student, study.dataset.validation.images)
+
+
+def _result(
+    study: PreparedStudy, rung: int, answers: Sequence[Tensor], *, with_classes: bool
+) -> RungResult:
+    labels, taught = study.dataset.validation.labels, study.outputs.validation
+    scores = [score(logits, labels, taught) for logits in answers]
+    changes = [recall_changes(logits, taught, labels) for logits in answers if with_classes]
+    means = tuple(round(fmean(each), 4) for each in zip(*changes, strict=True))
+    return RungResult(rung, _mean(scores), _spread(scores), recall_changes=means)
 
 
 def _mean(scores: Sequence[dict[str, float]]) -> dict[str, float]:

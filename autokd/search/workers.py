@@ -158,30 +158,29 @@ def default_workers(device_type: str) -> int:
 
 
 @contextmanager
-def make_crew(prepared: PreparedStudy, *, workers: int | None) -> Iterator[Crew]:
+def make_crew(prepared: PreparedStudy, *, workers: int) -> Iterator[Crew]:
     """Make the crew, and stop it at the end.
 
     Args:
         prepared: The prepared study.
-        workers: Worker processes, >= 0; 0 trains in this process, None chooses. Several on one
-            GPU share it through MPS where they can; each has images and table there once.
+        workers: Worker processes, >= 0; 0 trains in this process. Several on one GPU share it
+            through MPS where they can; each has images and table there once.
 
     Yields:
         The crew.
     """
-    n_workers = default_workers(prepared.device.type) if workers is None else workers
-    if n_workers == 0:
+    if workers == 0:
         yield InlineCrew(prepared)
         return
     with (
         tempfile.TemporaryDirectory(prefix="autokd-") as folder,
-        _sharing(prepared.device, n_workers) as variables,
+        _sharing(prepared.device, workers) as variables,
     ):
         save_for_workers(prepared, Path(folder))
-        threads = max(1, (os.cpu_count() or 1) // n_workers)
+        threads = max(1, (os.cpu_count() or 1) // workers)
         crew = WorkerCrew(
             Path(folder),
-            n_workers=n_workers,
+            n_workers=workers,
             device=str(prepared.device),
             threads=threads,
             variables=variables,

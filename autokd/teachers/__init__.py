@@ -4,6 +4,8 @@ from autokd.teachers.checkpoint import read_state
 from autokd.teachers.fitting import check_fits, freeze
 from autokd.teachers.load import load_teacher, new_teacher
 from autokd.teachers.normalised import Normalised
+from autokd.teachers.probabilities import read_probabilities
+from autokd.teachers.rebuilt import rebuilt_teacher
 from autokd.teachers.zoo import ZOO, cifar_resnet, zoo_model
 
 __all__ = [
@@ -14,6 +16,8 @@ __all__ = [
     "freeze",
     "load_teacher",
     "new_teacher",
+    "read_probabilities",
     "read_state",
+    "rebuilt_teacher",
     "zoo_model",
 ]

@@ -41,9 +41,10 @@ def load_teacher(
     for itself unless the study names a normalisation.
 
     Args:
-        spec: The study's ``[teacher]``, of any source but ``zoo``. A ``"package.module:function"``
-            is called without arguments; with source ``checkpoint`` it returns the network that the
-            file's weights fit, with source ``module`` one that has its weights.
+        spec: The study's ``[teacher]``, of any source but ``zoo`` and ``probabilities``. A
+            ``"package.module:function"`` is called without arguments; with source ``checkpoint``
+            it returns the network that the file's weights fit, with source ``module`` one that has
+            its weights.
         shape: What the data have; see `autokd.teachers.check_fits` for whether the teacher fits.
         mean: Mean of the data, on the [0, 1] scale, one number a channel.
         std: Standard deviation of the data, > 0, one number a channel.
@@ -68,6 +69,8 @@ def load_teacher(
             network = imported_model(_model(spec))
         case "zoo":
             raise TeacherError("a teacher of source 'zoo' is trained by the study, not loaded")
+        case "probabilities":
+            raise TeacherError("a teacher of source 'probabilities' has answers, and no network")
     normalisation = _named(spec) or own
     if normalisation is not None:
         network = _normalised(network, normalisation, shape)

@@ -2,6 +2,8 @@ from pathlib import Path
 from typing import Any
 
 from autokd.definitions import find, names
+from autokd.methods import METHODS
+from autokd.methods.words import described, needed
 
 
 def test_list_names_every_shipped_definition_with_its_title(run_cli: Any) -> None:
@@ -9,6 +11,17 @@ def test_list_names_every_shipped_definition_with_its_title(run_cli: Any) -> Non
     for name in (*names("studies"), *names("search_spaces")):
         assert f"  {name} " in said.out
     assert "Handwritten digits" in said.out
+
+
+def test_list_names_every_method_with_what_it_needs_and_costs(run_cli: Any) -> None:
+    lines = run_cli("list").out.splitlines()
+    for name, method in METHODS.items():
+        (line,) = [found for found in lines if found.startswith(f"  {name} ")]
+        assert line.endswith(f" {needed(method.needs)}; {method.cost}")
+
+
+def test_show_describes_a_method(run_cli: Any) -> None:
+    assert run_cli("show", "ctkd").out.splitlines() == described(METHODS["ctkd"])
 
 
 def test_show_prints_the_file_to_the_letter(run_cli: Any) -> None:
@@ -36,6 +49,14 @@ def test_an_unknown_definition_is_refused_with_the_nearest_name(run_cli: Any) ->
     assert said.code == 2
     assert "nothing shipped is called 'cifar01'" in said.err
     assert "did you mean 'cifar10'?" in said.err
+    assert "did you mean 'ctkd'?" in run_cli("show", "ctdk").err
+
+
+def test_a_method_is_nothing_to_copy(run_cli: Any) -> None:
+    said = run_cli("copy", "ctkd")
+    assert said.code == 2
+    assert "nothing shipped is called 'ctkd'" in said.err
+    assert not Path("ctkd.toml").exists()
 
 
 def test_check_validates_and_estimates(run_cli: Any) -> None:

@@ -65,13 +65,31 @@ def test_without_a_terminal_there_are_plain_lines_and_not_too_many() -> None:
         listener.told("trial 3 failed: Diverged: [bold]not markup[/]")
         listener.changed(replace(SNAPSHOT, stopped=69))
     lines = file.getvalue().splitlines()
-    assert lines[0] == "views: begins"
-    assert lines[1] == "views: ready"
+    assert lines[0] == "asking the teacher about the views ..."
+    assert lines[1] == "asking the teacher about the views: done"
     assert "31 of 80 trials" in lines[2]
     assert lines[3] == "trial 3 failed: Diverged: [bold]not markup[/]"
     assert "80 of 80 trials" in lines[4]  # the last one is always printed
     assert len(lines) == 5
     assert "\x1b" not in file.getvalue()
+
+
+def test_a_preparation_that_never_tells_of_its_0_is_shown_from_its_first_step_on() -> None:
+    console, file = _console(is_terminal=False)
+    listener = PlainListener(console)
+    listener.preparing("teacher", 1, 15)
+    assert file.getvalue() == "training the teacher ...\n"
+    for done in range(2, 16):
+        listener.preparing("teacher", done, 15)
+    assert file.getvalue() == "training the teacher ...\ntraining the teacher: done\n"
+
+
+def test_images_that_are_counted_and_then_read_are_shown_once() -> None:
+    console, file = _console(is_terminal=False)
+    listener = PlainListener(console)
+    for done, total in [(0, 1), (500, 1000), (1000, 1000), (1, 1)]:
+        listener.preparing("data", done, total)
+    assert file.getvalue() == "reading the images ...\nreading the images: done\n"
 
 
 def test_on_a_terminal_there_is_a_live_display() -> None:
@@ -82,6 +100,6 @@ def test_on_a_terminal_there_is_a_live_display() -> None:
         listener.changed(SNAPSHOT)
         listener.told("trial 3 failed")
     text = file.getvalue()
-    assert "preparing teacher" in text
+    assert "training the teacher" in text
     assert "31 of 80 trials" in text
     assert "trial 3 failed" in text

@@ -12,10 +12,25 @@ def test_a_search_ends_with_front_report_and_next_commands(run_cli: Any, tiny_ru
     said = run_cli("search", "tiny.toml", "--workers", "0")  # finished already: nothing to do
     assert said.code == 0
     assert "Pareto front of Tiny" in said.out
-    assert "Report:   runs/tiny/report.html" in said.out
+    assert "Report:   runs/tiny/report.html (open it in a browser)" in said.out
     assert "Export:   autokd export runs/tiny" in said.out
     assert (tiny_run / "report.html").is_file()
     assert len(load_run(tiny_run).trials()) == 2
+
+
+def test_what_takes_long_on_a_cold_cache_is_shown_as_it_begins(
+    run_cli: Any, tiny_study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cold"))
+    said = run_cli("search", "tiny.toml", "--workers", "0")
+    steps = ("reading the images", "training the teacher", "asking the teacher about the views")
+    lines = said.out.splitlines()
+    shown = [f"{step}{end}" for step in steps for end in (" ...", ": done")]
+    assert lines[0] == "autokd searches tiny.toml"
+    assert lines[1:7] == shown
+    assert lines[7] == "study       Tiny"
+    assert lines[9].startswith("teacher     resnet8, ")
+    assert lines[11] == "workers     none: students train in this process"
 
 
 def test_a_finished_run_continues_with_more_trials(run_cli: Any, tiny_run: Path) -> None:

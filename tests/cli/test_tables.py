@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,21 @@ def test_the_front_is_a_row_a_student_with_the_teacher_last(run_cli: Any, tiny_r
         assert f"{row['params'] / run.teacher['params']:.2%}" in text
     assert f"{run.teacher['params']:,}" in text
     assert "optimistic" in text
+
+
+def test_a_teacher_of_unknown_size_leaves_gaps(run_cli: Any, tiny_run: Path) -> None:
+    file = tiny_run / "run.json"
+    whole = file.read_text()
+    info = json.loads(whole)
+    info["teacher"]["params"] = None
+    file.write_text(json.dumps(info))
+    try:
+        text = _text(load_run(tiny_run))
+    finally:
+        file.write_text(whole)
+    assert "%" not in text
+    own = next(line for line in text.splitlines() if "teacher" in line and "params" not in line)
+    assert own.count(" - ") == 1
 
 
 def test_what_was_not_measured_is_a_dash(run_cli: Any, tiny_run: Path) -> None:

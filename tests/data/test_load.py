@@ -182,6 +182,50 @@ def test_images_that_may_not_fit_in_memory_are_announced(
     assert "0.0 GB of memory are free: they are held" in caplog.text
 
 
+def test_tuning_is_cut_where_it_is_asked_for_and_changes_nothing_else() -> None:
+    plain = _load()
+    tuned = load_dataset(_spec(), arrays=_arrays(), with_tuning=True)
+    assert plain.tuning is None
+    assert tuned.tuning is not None
+    assert torch.equal(tuned.validation.images, plain.validation.images)
+    assert torch.equal(tuned.test.images, plain.test.images)
+    assert _rows(tuned.train) | _rows(tuned.tuning) == _rows(plain.train)
+    assert not _rows(tuned.train) & _rows(tuned.tuning)
+    assert tuned.digest == digest_of([*_splits(tuned), tuned.tuning]) != plain.digest
+
+
+@pytest.mark.parametrize("with_tuning", [False, True])
+def test_rows_say_which_images_of_the_source_each_split_holds(with_tuning: bool) -> None:
+    images, labels = _arrays()
+    spec = _spec(train_limit=40, images_per_class=5)
+    dataset = load_dataset(spec, arrays=(images, labels), with_tuning=with_tuning)
+    rows = dataset.rows
+    assert rows is not None
+    for name, split in dataset.splits.items():
+        own = getattr(rows, name)
+        assert torch.equal(split.images[:, 0], torch.from_numpy(images)[own])
+        assert torch.equal(split.labels, torch.from_numpy(labels)[own])
+
+
+def test_few_images_of_a_folder_are_the_only_ones_decoded(
+    two_splits: Path, tmp_path: Path
+) -> None:
+    spec = DataSpec(source="image_folder", root="set", images_per_class=2)
+    told: list[int] = []
+    dataset = load_dataset(
+        spec,
+        data_dir=two_splits,
+        cache_dir=tmp_path / "own",
+        with_tuning=True,
+        on_images=lambda done, _total: told.append(done),
+    )
+    assert dataset.tuning is not None
+    assert [len(split) for split in dataset.splits.values()] == [4, 6, 7, 2]
+    assert all(split.file is not None for split in dataset.splits.values())
+    assert len(list((tmp_path / "own" / "images").iterdir())) == 4
+    assert not told  # fewer than what is told of
+
+
 def test_an_absolute_root_ignores_the_data_dir(two_splits: Path, tmp_path: Path) -> None:
     spec = DataSpec(source="image_folder", root=str(two_splits / "set"))
     assert len(load_dataset(spec, data_dir=tmp_path / "elsewhere").test) == 7

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from autokd.data.augment import view_images
 from autokd.data.single import view_image
-from autokd.views import ViewsSpec
+from autokd.views import ViewRole, ViewsSpec
 
 
 def _images(n: int, channels: int, size: int) -> Tensor:
@@ -44,6 +44,17 @@ def test_one_image_has_the_pixels_that_the_batch_has(
         alone = view_image(_reader(images), index, n=7, view=view, spec=spec)
         assert alone.dtype == torch.uint8
         assert torch.equal(alone, shown[index])
+
+
+@pytest.mark.parametrize("role", ["plain", "weak", "strong"])
+def test_what_a_teacher_sees_in_a_role_is_the_same_alone_and_in_a_batch(role: ViewRole) -> None:
+    images = _images(5, 3, 12)
+    views = ViewsSpec(seed=3, crop_padding=32, flip=True, cutout=1)
+    spec = views.seen_as(role, size=12)
+    shown = view_images(images, torch.arange(5), view=2, spec=spec)
+    alone = [view_image(_reader(images), index, n=5, view=2, spec=spec) for index in range(5)]
+    assert torch.equal(torch.stack(alone), shown)
+    assert torch.equal(shown, images) == (role == "plain")
 
 
 def test_padding_wider_than_the_image_repeats_its_edges() -> None:

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autokd.data.splits import apportion, cut_fraction, keep_limit
+from autokd.data.splits import apportion, cut_fraction, keep_few, keep_limit
 from autokd.errors import DataError
 
 _sizes = st.lists(st.integers(2, 40), min_size=2, max_size=6)
@@ -151,3 +151,22 @@ def test_a_limit_that_starves_a_class_is_refused_by_key_and_class() -> None:
     message = r"\[data.train_limit\] = 6 leaves 1 image of class 'class1'; at least 2"
     with pytest.raises(DataError, match=message):
         keep_limit(_labels([50, 10]), 6, class_names=("class0", "class1"), seed=0)
+
+
+@given(
+    sizes=st.lists(st.integers(0, 20), min_size=2, max_size=5), seed=_seeds, n=st.integers(1, 9)
+)
+def test_of_each_class_exactly_so_many_are_kept_or_all(
+    sizes: list[int], seed: int, n: int
+) -> None:
+    labels = _labels(sizes)
+    kept = keep_few(labels, n, seed=seed)
+    assert _counts(labels, kept, len(sizes)) == [min(size, n) for size in sizes]
+    assert kept.tolist() == sorted(kept.tolist())
+
+
+def test_which_few_are_kept_follows_from_the_seed() -> None:
+    labels = _labels([30, 30])
+    first, again, other = (keep_few(labels, 5, seed=seed) for seed in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)

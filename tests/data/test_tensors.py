@@ -90,3 +90,15 @@ def test_a_dataset_knows_its_size_and_whether_it_is_mapped() -> None:
     assert not dataset.is_mapped
     mapped = replace(dataset, train=replace(dataset.train, file=Path("pixels.npy")))
     assert mapped.is_mapped
+
+
+def test_tuning_images_are_a_split_like_the_others() -> None:
+    plain = Dataset(_split(4), _split(2), _split(3), ("a", "b"), (0.5,) * 3, (0.1,) * 3, "f" * 64)
+    dataset = replace(plain, tuning=_split(5))
+    assert list(plain.splits) == ["train", "validation", "test"]
+    assert list(dataset.splits) == ["train", "validation", "test", "tuning"]
+    assert dataset.n_bytes == plain.n_bytes + 5 * 3 * 64
+    moved = dataset.to("meta")
+    assert moved.tuning is not None
+    assert moved.tuning.images.device.type == "meta"
+    assert plain.to("meta").tuning is None

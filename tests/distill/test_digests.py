@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from autokd.distill.digests import module_digest
+from autokd.distill.digests import module_digest, tensors_digest
 
 
 def _module() -> nn.Module:
@@ -44,3 +44,10 @@ class _WithExtra(nn.Module):
 
 def test_state_that_is_no_tensor_counts_too() -> None:
     assert module_digest(_WithExtra("a")) != module_digest(_WithExtra("b"))
+
+
+def test_named_tensors_are_hashed_like_a_modules() -> None:
+    state = _module().state_dict()
+    assert tensors_digest(state) == module_digest(_module())
+    assert tensors_digest(dict(reversed(state.items()))) == tensors_digest(state)
+    assert tensors_digest({"other": state["0.weight"]}) != tensors_digest({"a": state["0.weight"]})

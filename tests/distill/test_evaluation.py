@@ -4,7 +4,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from autokd.distill.evaluation import calibration_error, evaluating, predict, score
+from autokd.distill.evaluation import (
+    calibration_error,
+    divergence,
+    evaluating,
+    predict,
+    score,
+)
+from autokd.distill.harm import harm
 from autokd.errors import Diverged, ShapeError
 
 
@@ -69,8 +76,43 @@ def test_agreement_counts_equal_predictions_right_or_wrong() -> None:
     assert metrics["top1"] == 0.25
 
 
-def test_agreement_is_absent_without_a_teacher() -> None:
-    assert "agreement" not in score(torch.eye(4), torch.arange(4))
+def test_only_a_teacher_brings_what_is_measured_against_it() -> None:
+    logits, labels = torch.eye(4), torch.arange(4)
+    assert set(score(logits, labels)) == {"top1", "ece", "nll"}
+    against = set(score(logits, labels, logits)) - set(score(logits, labels))
+    assert against == {"agreement", "kl", "cev", "sde"}
+
+
+def test_divergence_agrees_with_its_sum_over_classes() -> None:
+    student, teacher = 3 * torch.randn(6, 5), 3 * torch.randn(6, 5)
+    total = 0.0
+    for s, t in zip(student.double().softmax(1), teacher.double().softmax(1), strict=True):
+        total += sum(float(q) * math.log(q / p) for p, q in zip(s, t, strict=True))
+    labels = torch.zeros(6, dtype=torch.int64)
+    assert score(student, labels, teacher)["kl"] == pytest.approx(total / 6)
+
+
+def test_divergence_of_two_classes_has_its_closed_form() -> None:
+    student, teacher = torch.tensor([_two_classes(0.5)]), torch.tensor([_two_classes(0.8)])
+    expected = 0.8 * math.log(0.8 / 0.5) + 0.2 * math.log(0.2 / 0.5)
+    assert divergence(student, teacher).item() == pytest.approx(expected, rel=1e-6)
+    assert divergence(teacher, teacher).item() == pytest.approx(0.0, abs=1e-12)
+    assert divergence(student, teacher).item() != pytest.approx(
+        divergence(teacher, student).item(), rel=1e-3
+    )
+
+
+def test_divergence_is_finite_where_the_teacher_gives_a_class_no_chance() -> None:
+    student, teacher = torch.zeros(1, 2), torch.tensor([[0.0, -math.inf]])
+    assert divergence(student, teacher).item() == pytest.approx(math.log(2))
+    assert divergence(1e4 * torch.eye(2), -1e4 * torch.eye(2)).item() == pytest.approx(1e4)
+
+
+def test_harm_is_measured_on_the_predicted_classes() -> None:
+    student, teacher, labels = torch.randn(60, 4), torch.randn(60, 4), torch.arange(60) % 4
+    metrics = score(student, labels, teacher)
+    expected = harm(student.argmax(1), teacher.argmax(1), labels, num_classes=4)
+    assert (metrics["cev"], metrics["sde"]) == (expected["cev"].item(), expected["sde"].item())
 
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf])

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from autokd.data import Dataset
 from autokd.distill import cuda
+from autokd.distill.answers import Answers
 from autokd.distill.device import Precision
 from autokd.distill.executors import (
     WARM_UP_STEPS,
@@ -18,17 +19,19 @@ from autokd.distill.executors import (
     GraphExecutor,
     make_executor,
 )
-from autokd.distill.losses import LOSSES
+from autokd.distill.losses import Seen
+from autokd.distill.losses.kd import kd
 from autokd.distill.source import Batch, TrainingSource
 from autokd.distill.step import Step
 from autokd.study import Training, ViewsSpec
+from tests.distill.networks import small_network
 from tests.distill.recording import TapeRecorder
 
 CPU = torch.device("cpu")
 CUDA = torch.device("cuda", 0)
 TRAINING = Training(batch_size=7, weight_decay=0.01)
 RATES = [0.02, 0.1, 0.07, 0.05, 0.03, 0.02, 0.01]
-KD = partial(LOSSES["kd"], temperature=3.0, soft_weight=0.6)
+KD = partial(kd, temperature=3.0, soft_weight=0.6)
 
 # Sums in another order, and a rate that is rounded to float32: far below what a step changes.
 RTOL, ATOL = 1e-4, 1e-5
@@ -62,21 +65,13 @@ def _exact_products(monkeypatch: pytest.MonkeyPatch) -> None:
 def batches(dataset: Dataset, views: ViewsSpec) -> list[Batch]:
     """Give 48 images in six batches of 7 and one of 6."""
     table = torch.randn(1, 48, 3)
-    return list(TrainingSource(dataset.train, views, table).batches(0, TRAINING.batch_size))
+    return list(
+        TrainingSource(dataset.train, views, Answers(table)).batches(0, TRAINING.batch_size)
+    )
 
 
 def _network(device: torch.device = CPU, *, dropout: float = 0.0) -> nn.Module:
-    torch.manual_seed(5)
-    network = nn.Sequential(
-        nn.Conv2d(1, 4, 3),
-        nn.BatchNorm2d(4),
-        nn.ReLU(),
-        nn.Conv2d(4, 4, 3),
-        nn.Flatten(),
-        nn.Dropout(dropout),
-        nn.Linear(64, 3),
-    )
-    return network.to(device).to(memory_format=torch.channels_last)
+    return small_network(dropout=dropout).to(device).to(memory_format=torch.channels_last)
 
 
 def _step(network: nn.Module, *, loss: Any = KD, precision: Precision = "float32") -> Step:
@@ -87,8 +82,7 @@ def _step(network: nn.Module, *, loss: Any = KD, precision: Precision = "float32
 def _run(make: Make, step: Step, batches: list[Batch], device: torch.device = CPU) -> None:
     with closing(make(step)) as executor:
         for batch, rate in zip(batches, RATES, strict=False):
-            parts = [None if part is None else part.to(device) for part in batch]
-            executor.run(Batch._make(parts), rate)
+            executor.run(batch.each(lambda tensor: tensor.to(device)), rate)
 
 
 def _slow_reference(network: nn.Module, batches: list[Batch]) -> float:
@@ -175,8 +169,8 @@ def test_first_steps_are_done_as_they_come_and_a_smaller_batch_without_the_graph
     assert recorder.calls == [*warm, "record", *replayed, "close"]
 
 
-def _nosy(student: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
-    value: Tensor = KD(student, teacher, labels)
+def _nosy(seen: Seen) -> Tensor:
+    value: Tensor = KD(seen)
     assert value.item() > 0
     return value
 
@@ -206,6 +200,8 @@ def test_graphs_are_for_cuda_and_can_be_switched_off(monkeypatch: pytest.MonkeyP
     off = Training(cuda_graph="off")
     assert isinstance(make_executor(step, training=TRAINING, device=CPU), EagerExecutor)
     assert isinstance(make_executor(step, training=TRAINING, device=CUDA), GraphExecutor)
+    undecided = make_executor(step, training=TRAINING, device=CUDA, eager=True)
+    assert isinstance(undecided, EagerExecutor)
     assert isinstance(make_executor(step, training=off, device=CUDA), EagerExecutor)
 
 

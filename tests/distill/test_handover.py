@@ -10,14 +10,17 @@ from torch import Tensor, nn
 
 from autokd.data import Dataset
 from autokd.data.store.arrays import open_array
+from autokd.distill.answers import Answers
 from autokd.distill.handover import open_for_worker, save_for_workers
-from autokd.distill.losses import LOSSES
+from autokd.distill.losses.none import none
 from autokd.distill.outputs import TeacherOutputs, view_outputs
 from autokd.distill.prepared import PreparedStudy, TeacherFacts
 from autokd.distill.training import train
 from autokd.errors import RunError
 from autokd.study import Training
 from tests.distill.conftest import MakeSpec
+
+KD = {"kd.method": "kd"}
 
 
 @pytest.fixture
@@ -26,7 +29,8 @@ def study(dataset: Dataset, make_spec: MakeSpec, tmp_path: Path) -> PreparedStud
     teacher = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
     cache = tmp_path / "cache" / "key"
     table = view_outputs(teacher, dataset, views=spec.views, n_views=3, folder=cache)
-    outputs = TeacherOutputs(table[:2], torch.randn(24, 3), torch.randn(15, 3))
+    files = {"same": cache / "views.npy"}
+    outputs = TeacherOutputs(table[:2], torch.randn(24, 3), torch.randn(15, 3), files=files)
     facts = TeacherFacts("a teacher", 195, 0.5, 0.4, saw_validation=True, digest="d" * 64)
     return PreparedStudy(
         spec, dataset, outputs, facts, torch.device("cpu"), cache, precision="bfloat16"
@@ -40,20 +44,34 @@ def folder(tmp_path: Path) -> Path:
     return path
 
 
+def _networks(study: PreparedStudy) -> list[TeacherOutputs]:
+    return [study.outputs, *study.more, *study.assistants]
+
+
 def _tensors(study: PreparedStudy) -> list[Tensor]:
-    dataset, outputs = study.dataset, study.outputs
-    splits = (dataset.train, dataset.validation, dataset.test)
-    views = [] if outputs.views is None else [outputs.views]
-    held_out = [outputs.validation, outputs.test]
-    pixels = [split.images for split in splits]
-    return [*pixels, *(split.labels for split in splits), *held_out, *views]
+    splits = study.dataset.splits.values()
+    found = [tensor for split in splits for tensor in (split.images, split.labels)]
+    for outputs in _networks(study):
+        found += [outputs.validation, outputs.test]
+        found += [] if outputs.tuning is None else [outputs.tuning]
+        found += [answers.parts for answers in outputs.tables().values()]
+    return found
+
+
+def _kinds(study: PreparedStudy) -> list[dict[str, str]]:
+    tables = [outputs.tables() for outputs in _networks(study)]
+    return [{role: answers.kind for role, answers in each.items()} for each in tables]
 
 
 def _check_equal(found: PreparedStudy, study: PreparedStudy) -> None:
     assert found.spec == study.spec
     assert found.facts == study.facts
+    assert found.more_facts == study.more_facts
+    assert found.assistant_facts == study.assistant_facts
     assert found.precision == study.precision
     assert found.shape == study.shape
+    assert list(found.dataset.splits) == list(study.dataset.splits)
+    assert _kinds(found) == _kinds(study)
     for name in ("class_names", "mean", "std", "digest"):
         assert getattr(found.dataset, name) == getattr(study.dataset, name)
     for ours, theirs in zip(_tensors(found), _tensors(study), strict=True):
@@ -72,7 +90,7 @@ def test_a_worker_gets_the_study_that_was_prepared(study: PreparedStudy, folder:
 def test_the_table_is_linked_and_outlives_the_cache(study: PreparedStudy, folder: Path) -> None:
     save_for_workers(study, folder)
     assert study.folder is not None
-    assert (folder / "views.npy").samefile(study.folder / "views.npy")
+    assert (folder / "teacher" / "same.npy").samefile(study.folder / "views.npy")
     shutil.rmtree(study.folder)
     _check_equal(open_for_worker(folder, "cpu"), study)
 
@@ -100,9 +118,63 @@ def test_a_cache_that_is_gone_or_was_never_there_is_no_hindrance(
     shutil.rmtree(study.folder)
     save_for_workers(study, folder)
     _check_equal(open_for_worker(folder, "cpu"), study)
-    (folder / "views.npy").unlink()
-    save_for_workers(replace(study, folder=None), folder)
+    (folder / "teacher" / "same.npy").unlink()
+    save_for_workers(replace(study, outputs=replace(study.outputs, files={})), folder)
     _check_equal(open_for_worker(folder, "cpu"), study)
+
+
+@pytest.fixture
+def crowded(study: PreparedStudy) -> PreparedStudy:
+    """Have everything that a method can read."""
+    cache = study.outputs.files["same"].parent
+    np.save(cache / "weak-0.npy", np.ones((5, 48, 3), np.float16))
+    roles = {
+        "plain": Answers(torch.randn(1, 48, 3).half(), "constant"),
+        "weak": Answers(open_array(cache / "weak-0.npy")[:2]),
+    }
+    files = {**study.outputs.files, "weak": cache / "weak-0.npy"}
+
+    def answered(outputs: TeacherOutputs) -> TeacherOutputs:
+        return replace(outputs, tuning=torch.randn(6, 3), roles=roles, files=files)
+
+    given = TeacherOutputs(
+        torch.randn(1, 48, 3), torch.randn(24, 3), torch.randn(15, 3), "constant"
+    )
+    return replace(
+        study,
+        dataset=replace(study.dataset, tuning=study.dataset.test.take(torch.arange(6))),
+        outputs=answered(study.outputs),
+        more=(replace(given, tuning=torch.randn(6, 3)),),
+        assistants=(answered(study.outputs), answered(study.outputs)),
+        more_facts=(replace(study.facts, name="another", params=None),),
+        assistant_facts=(
+            replace(study.facts, name="first", trained_s=1.5),
+            replace(study.facts, name="second", trained_s=2.5),
+        ),
+    )
+
+
+def test_every_network_and_the_tuning_images_are_handed_over(
+    crowded: PreparedStudy, folder: Path
+) -> None:
+    save_for_workers(crowded, folder)
+    found = open_for_worker(folder, "cpu")
+    _check_equal(found, crowded)
+    assert found.assistants_s == 4.0
+    cached = crowded.outputs.files["weak"]
+    for name in ("teacher", "assistants-0", "assistants-1"):
+        assert (folder / name / "weak.npy").samefile(cached)
+
+
+def test_what_a_worker_opened_can_be_handed_on(
+    crowded: PreparedStudy, folder: Path, tmp_path: Path
+) -> None:
+    save_for_workers(crowded, folder)
+    onward = tmp_path / "onward"
+    onward.mkdir()
+    save_for_workers(open_for_worker(folder, "cpu"), onward)
+    _check_equal(open_for_worker(onward, "cpu"), crowded)
+    assert (onward / "teacher" / "same.npy").samefile(crowded.outputs.files["same"])
 
 
 def test_a_study_without_views_stays_without(study: PreparedStudy, folder: Path) -> None:
@@ -115,12 +187,13 @@ def test_a_study_without_views_stays_without(study: PreparedStudy, folder: Path)
 
 def test_a_worker_knows_how_the_table_is_kept(study: PreparedStudy, folder: Path) -> None:
     table = torch.randn(9, 48, 3).half()
-    outputs = replace(study.outputs, views=table, kind="exhaustive")
-    whole = replace(study, outputs=outputs, folder=None)
+    whole = replace(
+        study, outputs=replace(study.outputs, views=table, kind="exhaustive", files={})
+    )
     save_for_workers(whole, folder)
     found = open_for_worker(folder, "cpu")
     assert found.outputs.kind == "exhaustive"
-    batches = (found.source().batches(20, 8), whole.source().batches(20, 8))
+    batches = (found.source(KD).batches(20, 8), whole.source(KD).batches(20, 8))
     for ours, theirs in zip(*batches, strict=True):
         assert ours.teacher_logits is not None
         assert theirs.teacher_logits is not None
@@ -137,8 +210,8 @@ def test_training_on_a_workers_study_gives_the_same_weights(
         network = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
         train(
             network,
-            each.source(),
-            loss=LOSSES["none"],
+            each.source(KD),
+            loss=none,
             training=Training(),
             rungs=[2],
             seed=0,
@@ -148,12 +221,12 @@ def test_training_on_a_workers_study_gives_the_same_weights(
     assert torch.equal(*ends)
 
 
-@pytest.mark.parametrize("name", ["study.json", "views.npy", "train-images.npy"])
+@pytest.mark.parametrize("name", ["study.json", "same.npy", "train-images.npy"])
 def test_a_missing_file_is_an_error_with_the_folder(
     name: str, study: PreparedStudy, folder: Path
 ) -> None:
     save_for_workers(study, folder)
-    (folder / name).unlink()
+    next(folder.rglob(name)).unlink()
     with pytest.raises(RunError, match=rf"{folder}: the prepared study cannot be read: .*{name}"):
         open_for_worker(folder, "cpu")
 
@@ -162,7 +235,7 @@ def test_a_truncated_description_is_an_error(study: PreparedStudy, folder: Path)
     save_for_workers(study, folder)
     text = (folder / "study.json").read_text()
     (folder / "study.json").write_text(json.dumps({"spec": json.loads(text)["spec"]}))
-    with pytest.raises(RunError, match="the prepared study cannot be read: 'class_names'"):
+    with pytest.raises(RunError, match="the prepared study cannot be read: 'splits'"):
         open_for_worker(folder, "cpu")
 
 

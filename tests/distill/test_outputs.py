@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from autokd.data import Dataset, Split, to_unit, view_images
+from autokd.distill.answers import Answers
 from autokd.distill.outputs import (
     TeacherOutputs,
     held_out_outputs,
@@ -66,13 +67,39 @@ def test_views_are_worked_out_once_and_extended(
 
 def test_held_out_answers_are_float32_and_worked_out_once(dataset: Dataset, folder: Path) -> None:
     teacher = _Teacher()
-    validation, test = held_out_outputs(teacher, dataset, folder=folder)
+    held_out = held_out_outputs(teacher, dataset, folder=folder)
     assert teacher.n_images == 24 + 15
-    assert torch.equal(validation, teacher(to_unit(dataset.validation.images)))
-    assert torch.equal(test, teacher(to_unit(dataset.test.images)))
+    assert torch.equal(held_out.validation, teacher(to_unit(dataset.validation.images)))
+    assert torch.equal(held_out.test, teacher(to_unit(dataset.test.images)))
+    assert held_out.tuning is None
     again = _Teacher()
     held_out_outputs(again, dataset, folder=folder)
     assert again.n_images == 16  # the few that tell whether it is the same teacher
+
+
+def test_tuning_images_are_answered_too(dataset: Dataset, folder: Path) -> None:
+    tuned, teacher = replace(dataset, tuning=dataset.test.take(torch.arange(4))), _Teacher()
+    tuning = held_out_outputs(teacher, tuned, folder=folder).tuning
+    assert tuning is not None
+    assert torch.equal(tuning, teacher(to_unit(dataset.test.images[:4])))
+
+
+def test_a_constant_table_has_one_part_whatever_is_asked_for(
+    dataset: Dataset, folder: Path
+) -> None:
+    teacher = _Teacher()
+    table = view_outputs(
+        teacher,
+        dataset,
+        views=ViewsSpec(),
+        n_views=5,
+        folder=folder,
+        kind="constant",
+        name="plain",
+    )
+    assert table.shape == (1, 48, 3)
+    assert torch.equal(table[0], teacher(to_unit(dataset.train.images)).half())
+    assert (folder / "plain.npy").exists()
 
 
 def test_another_teacher_with_the_same_weights_is_noticed(
@@ -81,7 +108,9 @@ def test_another_teacher_with_the_same_weights_is_noticed(
     view_outputs(_Teacher(), dataset, views=views, n_views=1, folder=folder)
     held_out_outputs(_Teacher(), dataset, folder=folder)
     other = _Teacher(1.1)
-    validation, _ = held_out_outputs(other, dataset, folder=folder)
+    (folder / "maps").mkdir()
+    validation = held_out_outputs(other, dataset, folder=folder).validation
+    assert not (folder / "maps").exists()
     assert "the answers of another teacher with the same weights" in caplog.text
     assert torch.equal(validation, other(to_unit(dataset.validation.images)))
     table = view_outputs(other, dataset, views=views, n_views=1, folder=folder)
@@ -174,7 +203,7 @@ def test_the_students_targets_equal_a_live_teachers_answers_to_the_same_pixels(
     colour = replace(dataset, train=train, class_names=("a", "b", "c", "d"))
     views, teacher = ViewsSpec(seed=2, crop_padding=2, flip=True, **changes), _teacher()
     table = view_outputs(teacher, colour, views=views, n_views=3, folder=folder, kind=kind)
-    source = TrainingSource(train, views, table, table_kind=kind)
+    source = TrainingSource(train, views, Answers(table, kind))
     for epoch in range(3):
         for batch in source.batches(epoch, 10):
             assert batch.teacher_logits is not None
@@ -209,3 +238,17 @@ def test_what_is_covered_depends_on_how_views_are_kept() -> None:
     assert not TeacherOutputs(two, *held_out).covers(3)
     assert TeacherOutputs(two, *held_out, kind="exhaustive").covers(3)
     assert TeacherOutputs(None, *held_out).covers(3)
+    assert TeacherOutputs(two[:1], *held_out, kind="constant").covers(3)
+    short = {"weak": Answers(two)}
+    assert TeacherOutputs(None, *held_out, roles=short).covers(2)
+    assert not TeacherOutputs(None, *held_out, roles=short).covers(3)
+
+
+def test_tables_are_listed_by_what_the_teacher_looked_at() -> None:
+    two, one = torch.zeros(2, 4, 3), torch.zeros(1, 4, 3)
+    held_out = (torch.zeros(1, 3), torch.zeros(1, 3))
+    roles = {"plain": Answers(one, "constant")}
+    tables = TeacherOutputs(two, *held_out, roles=roles).tables()
+    assert list(tables) == ["same", "plain"]
+    assert tables["same"].parts is two
+    assert list(TeacherOutputs(None, *held_out, roles=roles).tables()) == ["plain"]

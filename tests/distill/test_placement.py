@@ -32,10 +32,8 @@ def test_the_table_moves_where_it_takes_at_most_a_tenth_of_what_is_free(
     table = torch.zeros(2, 5, 10, dtype=torch.float16)
     monkeypatch.setattr(placement, "_free_bytes", lambda _: 10 * table.nbytes + spare)
     placed = place_table(table, torch.device("meta"))
-    assert placed is not None
     assert placed.device.type == expected
     assert place_table(table, torch.device("cpu")) is table
-    assert place_table(None, torch.device("meta")) is None
 
 
 @pytest.mark.cuda

@@ -8,14 +8,19 @@ import torch
 from torch import Tensor, nn
 
 from autokd.data import Dataset
+from autokd.distill import preparation
+from autokd.distill.assistants import trained_assistant
 from autokd.distill.digests import module_digest
 from autokd.distill.evaluation import predict
+from autokd.distill.maps import MapTable
 from autokd.distill.preparation import prepare
 from autokd.distill.prepared import PreparedStudy
 from autokd.errors import DataError, RunError, TeacherError
 from tests.distill.conftest import MakeSpec
 
 MODULE = {"source": "module"}
+KD = {"kd.method": "kd"}
+TINY: dict[str, Any] = {"model": "resnet8", "epochs": 1}
 
 
 @pytest.fixture
@@ -174,7 +179,7 @@ def test_without_a_method_that_reads_them_no_views_are_answered(
 ) -> None:
     study = _with_module(make_spec, arrays, tmp_path, teacher, methods=("none",))
     assert study.outputs.views is None
-    study.source().check_epochs(1000)
+    study.source({"kd.method": "none"}).check_epochs(1000)
     both = _with_module(make_spec, arrays, tmp_path, teacher, methods=("none", "kd"))
     assert both.outputs.views is not None
 
@@ -186,7 +191,7 @@ def test_more_views_than_epochs_can_be_asked_for(
     study = prepare(
         spec, device="cpu", cache_dir=tmp_path, arrays=arrays, teacher=teacher, n_views=5
     )
-    study.source(first_view=2).check_epochs(3)
+    study.source(KD, first_view=2).check_epochs(3)
     assert study.outputs.views is not None
     assert len(study.outputs.views) == 5
 
@@ -201,7 +206,7 @@ def test_an_exhaustive_table_serves_every_number_of_views_and_other_seeds(
         assert study.outputs.views is not None
         assert len(study.outputs.views) == 9
         assert study.outputs.kind == "exhaustive"
-        study.source(first_view=500).check_epochs(500)
+        study.source(KD, first_view=500).check_epochs(500)
         folders.add(study.folder)
     assert len(folders) == 1
 
@@ -213,7 +218,7 @@ def test_a_study_with_mixed_views_trains_its_teacher_and_answers_them(
     views = {"crop_padding": 1, "mix": mix, "cutout": 2}
     spec = make_spec(views=views, methods=("none", "kd"))
     study = prepare(spec, device="cpu", cache_dir=tmp_path, arrays=arrays)
-    batch = next(study.source().batches(0, 8))
+    batch = next(study.source(KD).batches(0, 8))
     assert batch.labels.shape == (8, 3)
     assert batch.teacher_logits is not None
 
@@ -260,3 +265,173 @@ def test_the_callers_random_numbers_are_not_touched(
     prepare(make_spec(), device="cpu", cache_dir=tmp_path, arrays=arrays)
     assert torch.equal(torch.get_rng_state(), torch_state)
     assert str(np.random.get_state()) == numpy_state  # noqa: NPY002
+
+
+def _with_assistants(
+    make_spec: MakeSpec,
+    arrays: tuple[Any, Any],
+    cache: Path,
+    teacher: nn.Module,
+    assistants: list[dict[str, Any]],
+    *,
+    told: list[str] | None = None,
+    **changes: Any,
+) -> PreparedStudy:
+    spec = make_spec(
+        **{"methods": ("takd",), "teacher": MODULE, "assistants": assistants, **changes}
+    )
+    return prepare(
+        spec,
+        device="cpu",
+        cache_dir=cache,
+        arrays=arrays,
+        teacher=teacher,
+        progress=lambda what, _done, _total: None if told is None else told.append(what),
+    )
+
+
+def test_assistants_are_prepared_where_a_method_reads_them(
+    make_spec: MakeSpec, arrays: tuple[Any, Any], tmp_path: Path, teacher: nn.Module
+) -> None:
+    told: list[str] = []
+    assistants = [TINY, {**TINY, "seed": 1}]
+    study = _with_assistants(make_spec, arrays, tmp_path, teacher, assistants, told=told)
+    assert told.count("assistant resnet8") == 2
+    assert [facts.name for facts in study.assistant_facts] == ["resnet8", "resnet8"]
+    for outputs in study.assistants:
+        assert outputs.views is not None
+        assert outputs.views.shape == (2, len(study.dataset.train), 3)
+    noted = [facts.trained_s for facts in study.assistant_facts]
+    assert all(seconds is not None and seconds > 0 for seconds in noted)
+    assert study.assistants_s == sum(seconds or 0 for seconds in noted)
+    unread = _with_assistants(
+        make_spec, arrays, tmp_path / "other", teacher, assistants, methods=("kd",)
+    )
+    assert (unread.assistants, unread.assistant_facts) == ((), ())
+    assert not (tmp_path / "other" / "assistants").exists()
+
+
+def test_a_second_study_shares_the_assistants_of_the_first(
+    make_spec: MakeSpec, arrays: tuple[Any, Any], tmp_path: Path, teacher: nn.Module
+) -> None:
+    told: list[str] = []
+    first = _with_assistants(make_spec, arrays, tmp_path, teacher, [TINY])
+    second = _with_assistants(
+        make_spec,
+        arrays,
+        tmp_path,
+        teacher,
+        [TINY, {**TINY, "seed": 1}],
+        told=told,
+        methods=("cesd", "takd"),
+        seed=5,
+    )
+    assert told.count("assistant resnet8") == 1
+    assert second.assistant_facts[0] == first.assistant_facts[0]
+
+
+@pytest.mark.parametrize("taught_by", ["teacher", "previous"])
+def test_an_assistant_is_taught_by_whom_the_study_says(
+    taught_by: str,
+    make_spec: MakeSpec,
+    arrays: tuple[Any, Any],
+    tmp_path: Path,
+    teacher: nn.Module,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    digests: list[str] = []
+
+    def noted(*given: Any, teacher: nn.Module, teacher_digest: str, **settings: Any) -> Any:
+        assert module_digest(teacher) == teacher_digest
+        digests.append(teacher_digest)
+        return trained_assistant(
+            *given, teacher=teacher, teacher_digest=teacher_digest, **settings
+        )
+
+    monkeypatch.setattr(preparation, "trained_assistant", noted)
+    assistants = [TINY, {**TINY, "seed": 1}, {**TINY, "seed": 2, "taught_by": taught_by}]
+    study = _with_assistants(make_spec, arrays, tmp_path, teacher, assistants)
+    first, second, _ = (facts.digest for facts in study.assistant_facts)
+    last = study.facts.digest if taught_by == "teacher" else second
+    assert digests == [study.facts.digest, first, last]
+
+
+def test_a_study_prepares_each_of_its_teachers(
+    make_spec: MakeSpec, arrays: tuple[Any, Any], tmp_path: Path, teacher: nn.Module
+) -> None:
+    more = [{"source": "zoo", **TINY}, {"source": "zoo", **TINY, "seed": 1, "epochs": 2}]
+    study = _with_module(
+        make_spec, arrays, tmp_path, teacher, methods=("kd", "meal"), teachers=more
+    )
+    assert study.facts.name == "_ByRow"
+    assert [facts.name for facts in study.more_facts] == ["resnet8", "resnet8"]
+    assert len({facts.digest for facts in study.more_facts}) == 2
+    assert all(facts.trained_s is not None for facts in study.more_facts)
+    batch = next(study.source({"kd.method": "meal"}).batches(1, 8))
+    assert batch.more_logits is not None
+    assert batch.more_logits.shape == (8, 2, 3)
+    plain = _with_module(make_spec, arrays, tmp_path, teacher, teachers=more)
+    assert plain.more == ()
+
+
+def test_a_further_teacher_that_is_too_weak_is_refused_by_its_place(
+    make_spec: MakeSpec, arrays: tuple[Any, Any], tmp_path: Path, teacher: nn.Module
+) -> None:
+    more = [{"source": "zoo", **TINY}, {"source": "zoo", **TINY, "seed": 1, "min_top1": 1.0}]
+    with pytest.raises(TeacherError, match=r"^teachers\.1\.min_top1 is 1, but resnet8 reaches"):
+        _with_module(make_spec, arrays, tmp_path, teacher, methods=("meal",), teachers=more)
+
+
+def test_tuning_images_are_cut_and_answered_where_a_method_learns_from_them(
+    make_spec: MakeSpec, arrays: tuple[Any, Any], tmp_path: Path, teacher: nn.Module
+) -> None:
+    study = _with_module(make_spec, arrays, tmp_path, teacher, methods=("kd", "amal"))
+    tuning = study.dataset.tuning
+    assert tuning is not None
+    assert study.outputs.tuning is not None
+    assert torch.equal(study.outputs.tuning, predict(teacher, tuning.images))
+    plain = _with_module(make_spec, arrays, tmp_path, teacher)
+    assert plain.dataset.tuning is None
+    assert plain.outputs.tuning is None
+    assert len(plain.dataset.train) == len(study.dataset.train) + len(tuning)
+
+
+def test_maps_are_prepared_where_a_method_compares_them(
+    make_spec: MakeSpec, arrays: tuple[Any, Any], tmp_path: Path
+) -> None:
+    given: dict[str, Any] = {"device": "cpu", "cache_dir": tmp_path, "arrays": arrays}
+    study = prepare(make_spec(methods=("kd", "fitnet")), **given)
+    assert isinstance(study.maps, MapTable)
+    assert study.maps.channels == (16, 32, 64)
+    assert study.source({"kd.method": "fitnet"}).maps is study.maps
+    assert prepare(make_spec(), **given).maps is None
+
+
+def test_a_teacher_that_nobody_can_ask_is_read_from_its_file(
+    make_spec: MakeSpec, arrays: tuple[Any, Any], tmp_path: Path
+) -> None:
+    np.savez(tmp_path / "p.npz", train=np.eye(3)[arrays[1]])
+    spec = make_spec(
+        methods=("kd", "takd"),
+        teacher={"source": "probabilities", "file": "p.npz"},
+        assistants=[TINY],
+    )
+    study = prepare(
+        spec, device="cpu", cache_dir=tmp_path / "cache", data_dir=tmp_path, arrays=arrays
+    )
+    assert (study.facts.top1, study.facts.test_top1) == (1.0, 1.0)
+    assert study.folder is None
+    for batch in study.source({"kd.method": "kd"}).batches(1, 8):
+        assert batch.teacher_logits is not None
+        assert torch.equal(batch.teacher_logits.argmax(1), batch.labels)
+    assert len(study.assistants) == 1
+
+
+def test_only_a_few_images_of_each_class_are_trained_on_if_the_study_says_so(
+    make_spec: MakeSpec, arrays: tuple[Any, Any], tmp_path: Path, teacher: nn.Module
+) -> None:
+    data = {"source": "arrays", "images_per_class": 2}
+    study = _with_module(make_spec, arrays, tmp_path, teacher, data=data)
+    assert torch.bincount(study.dataset.train.labels).tolist() == [2, 2, 2]
+    assert study.outputs.views is not None
+    assert study.outputs.views.shape == (2, 6, 3)

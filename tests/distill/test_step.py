@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from autokd.distill.losses import LOSSES
+from autokd.distill.losses.none import none
 from autokd.distill.source import Batch
 from autokd.distill.step import Step
 from autokd.study import Training
@@ -18,7 +18,7 @@ def network() -> nn.Module:
 def _step(network: nn.Module) -> Step:
     return Step(
         network,
-        loss=LOSSES["none"],
+        loss=none,
         training=Training(weight_decay=0.0),
         precision="float32",
         device=torch.device("cpu"),

@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,18 +9,22 @@ from torch import Tensor, nn
 
 from autokd.data import Dataset
 from autokd.distill import training as training_module
+from autokd.distill.answers import Answers
 from autokd.distill.evaluation import predict, score
 from autokd.distill.executors import Executor, GraphExecutor
-from autokd.distill.losses import LOSSES
+from autokd.distill.losses import Seen
+from autokd.distill.losses.kd import kd
+from autokd.distill.losses.none import none
 from autokd.distill.schedule import learning_rates
 from autokd.distill.source import TrainingSource
 from autokd.distill.step import Step
 from autokd.distill.training import climb, train
 from autokd.errors import Diverged, OutOfMemory, ShapeError
 from autokd.study import Training, ViewsSpec
+from tests.distill.networks import small_network
 from tests.distill.recording import TapeRecorder
 
-CE = LOSSES["none"]
+CE = none
 BATCH_16 = Training(batch_size=16)
 
 
@@ -27,7 +32,7 @@ BATCH_16 = Training(batch_size=16)
 def _executor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run every test with each way of running steps."""
 
-    def replayed(step: Step, *, training: Training, device: torch.device) -> Executor:
+    def replayed(step: Step, *, training: Training, device: torch.device, eager: bool) -> Executor:
         return GraphExecutor(step, TapeRecorder())
 
     if request.param == "replayed":
@@ -36,20 +41,7 @@ def _executor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture
 def source(dataset: Dataset, views: ViewsSpec, teacher_views: Tensor) -> TrainingSource:
-    return TrainingSource(dataset.train, views, teacher_views / 100)
-
-
-def _network(dropout: float = 0.0) -> nn.Module:
-    torch.manual_seed(5)
-    return nn.Sequential(
-        nn.Conv2d(1, 4, 3),
-        nn.BatchNorm2d(4),
-        nn.ReLU(),
-        nn.Conv2d(4, 4, 3),
-        nn.Flatten(),
-        nn.Dropout(dropout),
-        nn.Linear(64, 3),
-    )
+    return TrainingSource(dataset.train, views, Answers(teacher_views / 100))
 
 
 def _weights(module: nn.Module) -> Tensor:
@@ -94,7 +86,7 @@ def test_distillation_steps_equal_hand_written_ones(
     batch_size: int, dataset: Dataset, views: ViewsSpec
 ) -> None:
     table = 5 * torch.randn(1, 48, 3)
-    source = TrainingSource(dataset.train, views, table)
+    source = TrainingSource(dataset.train, views, Answers(table))
     training = Training(batch_size=batch_size, learning_rate=0.3, weight_decay=0.01)
     linear = nn.Linear(64, 3)
     before = linear.weight.detach().double().numpy(), linear.bias.detach().double().numpy()
@@ -102,7 +94,7 @@ def test_distillation_steps_equal_hand_written_ones(
     train(
         nn.Sequential(nn.Flatten(), linear),
         source,
-        loss=partial(LOSSES["kd"], temperature=4.0, soft_weight=0.7),
+        loss=partial(kd, temperature=4.0, soft_weight=0.7),
         training=training,
         rungs=[1],
         seed=0,
@@ -114,7 +106,7 @@ def test_distillation_steps_equal_hand_written_ones(
 
 
 def test_a_network_learns_what_the_views_show(dataset: Dataset, source: TrainingSource) -> None:
-    network = _network()
+    network = small_network()
     train(network, source, loss=CE, training=BATCH_16, rungs=[5], seed=0, at_rung=_go_on)
     logits = predict(network, dataset.validation.images)
     assert score(logits, dataset.validation.labels)["top1"] == 1.0
@@ -123,7 +115,7 @@ def test_a_network_learns_what_the_views_show(dataset: Dataset, source: Training
 def test_equal_seeds_give_equal_weights_and_others_do_not(source: TrainingSource) -> None:
     ends = []
     for seed in (1, 1, 2):
-        network = _network(dropout=0.5)
+        network = small_network(dropout=0.5)
         train(network, source, loss=CE, training=BATCH_16, rungs=[1], seed=seed, at_rung=_go_on)
         ends.append(_weights(network))
     assert torch.equal(ends[0], ends[1])
@@ -131,7 +123,7 @@ def test_equal_seeds_give_equal_weights_and_others_do_not(source: TrainingSource
 
 
 def test_global_generators_are_left_as_they_were(source: TrainingSource) -> None:
-    network = _network(dropout=0.5)
+    network = small_network(dropout=0.5)
     before = torch.get_rng_state()
     train(network, source, loss=CE, training=BATCH_16, rungs=[1], seed=0, at_rung=_go_on)
     assert torch.equal(torch.get_rng_state(), before)
@@ -143,19 +135,19 @@ def test_what_happens_at_a_rung_changes_nothing(dataset: Dataset, source: Traini
         predict(network, dataset.validation.images)
         return True
 
-    quiet = _network(dropout=0.5)
+    quiet = small_network(dropout=0.5)
     train(quiet, source, loss=CE, training=BATCH_16, rungs=[1, 2], seed=0, at_rung=_go_on)
-    network = _network(dropout=0.5)
+    network = small_network(dropout=0.5)
     train(network, source, loss=CE, training=BATCH_16, rungs=[1, 2], seed=0, at_rung=look)
     assert torch.equal(_weights(network), _weights(quiet))
 
 
 def test_networks_that_climb_side_by_side_end_as_if_alone(source: TrainingSource) -> None:
     climb_16 = partial(climb, source=source, loss=CE, training=BATCH_16, rungs=[1, 3])
-    alone = [_network(0.5), _network(0.5)]
+    alone = [small_network(dropout=0.5), small_network(dropout=0.5)]
     for seed, network in enumerate(alone):
         assert list(climb_16(network, seed=seed)) == [1, 3]
-    together = [_network(0.5), _network(0.5)]
+    together = [small_network(dropout=0.5), small_network(dropout=0.5)]
     climbs = [climb_16(network, seed=seed) for seed, network in enumerate(together)]
     for _ in range(2):
         for climbing in climbs:
@@ -169,13 +161,14 @@ def test_each_epoch_is_the_next_view_across_rungs(
 ) -> None:
     seen: list[float] = []
 
-    def loss(student: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
-        seen.append(float(teacher[0, 0]) // 100)
-        return CE(student, teacher, labels)
+    def loss(batch: Seen) -> Tensor:
+        assert batch.teacher_logits is not None
+        seen.append(float(batch.teacher_logits[0, 0]) // 100)
+        return CE(batch)
 
-    source = TrainingSource(dataset.train, views, teacher_views, first_view=1)
+    source = TrainingSource(dataset.train, views, Answers(teacher_views), first_view=1)
     train(
-        _network(),
+        small_network(),
         source,
         loss=loss,
         training=Training(batch_size=24),
@@ -187,7 +180,7 @@ def test_each_epoch_is_the_next_view_across_rungs(
 
 
 def test_a_rung_sees_the_module_in_evaluation_mode_and_can_stop(source: TrainingSource) -> None:
-    network, calls = _network(), []
+    network, calls = small_network(), []
 
     def at_rung(epochs: int) -> bool:
         calls.append((epochs, network.training, torch.is_grad_enabled()))
@@ -203,7 +196,7 @@ def test_a_rung_sees_the_module_in_evaluation_mode_and_can_stop(source: Training
 def test_every_epoch_is_announced(source: TrainingSource) -> None:
     told: list[int] = []
     train(
-        _network(),
+        small_network(),
         source,
         loss=CE,
         training=BATCH_16,
@@ -215,8 +208,46 @@ def test_every_epoch_is_announced(source: TrainingSource) -> None:
     assert told == [1, 2, 3]
 
 
+def test_training_that_breaks_off_is_the_beginning_of_the_whole(source: TrainingSource) -> None:
+    seen: list[Tensor] = []
+    whole, early = small_network(), small_network()
+    settings: dict[str, Any] = {"loss": CE, "training": BATCH_16, "rungs": [2, 5], "seed": 1}
+    train(
+        whole,
+        source,
+        at_rung=_go_on,
+        on_epoch=lambda _: seen.append(_weights(whole)),
+        **settings,
+    )
+    told: list[int] = []
+    assert (
+        train(
+            early,
+            source,
+            at_rung=_go_on,
+            stop_after=3,
+            on_epoch=lambda n: told.append(n),
+            **settings,
+        )
+        == 3
+    )
+    assert told == [1, 2, 3]
+    assert not early.training
+    assert torch.equal(_weights(early), seen[2])
+
+
+def test_views_beyond_the_end_of_a_training_that_breaks_off_are_not_needed(
+    source: TrainingSource,
+) -> None:
+    settings: dict[str, Any] = {"loss": CE, "training": BATCH_16, "rungs": [9], "seed": 1}
+    climbing = climb(small_network(), source, stop_after=5, **settings)
+    assert list(climbing) == [5]
+    with pytest.raises(ShapeError, match="6 epochs from view 0 need teacher logits of 6 views"):
+        next(climb(small_network(), source, stop_after=6, **settings))
+
+
 def test_memory_layout_is_handed_back(source: TrainingSource) -> None:
-    network = _network()
+    network = small_network()
     during = []
     climbing = climb(network, source, loss=CE, training=BATCH_16, rungs=[1, 2], seed=0)
     for _ in climbing:
@@ -252,14 +283,14 @@ def test_parts_that_can_recompute_are_told_whether_to(
 
 
 def test_bfloat16_is_used_inside_and_nowhere_else(source: TrainingSource) -> None:
-    network, inside, outside = _network(), set(), set()
+    network, inside, outside = small_network(), set(), set()
     network.get_submodule("6").register_forward_hook(
         lambda _m, _i, output: inside.add(output.dtype)
     )
 
-    def loss(student: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
-        outside.add(student.dtype)
-        return CE(student, teacher, labels)
+    def loss(seen: Seen) -> Tensor:
+        outside.add(seen.student_logits.dtype)
+        return CE(seen)
 
     train(
         network,
@@ -277,15 +308,23 @@ def test_bfloat16_is_used_inside_and_nowhere_else(source: TrainingSource) -> Non
 
 
 def test_a_loss_that_is_not_finite_is_divergence(source: TrainingSource) -> None:
-    def loss(student: Tensor, teacher: Tensor, labels: Tensor) -> Tensor:
-        return CE(student, teacher, labels) * torch.inf
+    def loss(seen: Seen) -> Tensor:
+        return CE(seen) * torch.inf
 
     with pytest.raises(Diverged, match="loss is not finite in epoch 1"):
-        train(_network(), source, loss=loss, training=BATCH_16, rungs=[2], seed=0, at_rung=_go_on)
+        train(
+            small_network(),
+            source,
+            loss=loss,
+            training=BATCH_16,
+            rungs=[2],
+            seed=0,
+            at_rung=_go_on,
+        )
 
 
 def test_a_weight_that_is_not_finite_is_divergence(source: TrainingSource) -> None:
-    network = _network()
+    network = small_network()
 
     def poison(epochs: int) -> None:
         network.get_buffer("1.running_var").fill_(torch.nan)
@@ -319,7 +358,7 @@ def test_a_device_without_memory_loses_the_trial(source: TrainingSource) -> None
 
 def test_a_ladder_longer_than_the_views_is_refused_at_once(source: TrainingSource) -> None:
     climbing: Iterator[int] = climb(
-        _network(), source, loss=CE, training=BATCH_16, rungs=[1, 9], seed=0
+        small_network(), source, loss=CE, training=BATCH_16, rungs=[1, 9], seed=0
     )
     with pytest.raises(ShapeError, match="9 epochs from view 0 need teacher logits of 9 views"):
         next(climbing)

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from autokd.data import Dataset, load_dataset
 from autokd.distill import (
-    LOSSES,
     PreparedStudy,
     TrainingSource,
     predict,
@@ -19,6 +18,7 @@ from autokd.distill import (
     score,
     train,
 )
+from autokd.distill.losses.none import none
 from autokd.graphs import GENERATORS, ArchGraph, count_params
 from autokd.parameters import Value
 from autokd.runs import Ledger, Record, Run, RunFolder, RungResult, load_run
@@ -91,7 +91,7 @@ def _trained(graph: ArchGraph, dataset: Dataset, spec: StudySpec) -> Student:
     train(
         student,
         source,
-        loss=LOSSES["none"],
+        loss=none,
         training=spec.training,
         rungs=(8,),
         seed=0,

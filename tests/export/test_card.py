@@ -26,6 +26,20 @@ def test_metrics_stand_beside_their_n_and_the_teacher_s(run: Run) -> None:
     assert "optimistic" in card
 
 
+def test_likeness_to_the_teacher_and_calibration_are_shown_where_measured(run: Run) -> None:
+    shown = {"agreement": 0.91, "kl": 0.25, "ece": 0.02, "nll": 0.3, "cev": 1.5, "sde": 0.75}
+    old = find_origin(run, LARGE)
+    new = replace(old, validation={**old.validation, **shown})
+    card, n = write_card(_description(run, origin=new), ["config"]), data_facts(run).n_validation
+    for name, value in shown.items():
+        assert f"| validation {name}, n = {n} | {value:.4f} |  |" in card
+    assert "compare the student with the teacher" in card
+    bare = replace(old, validation={"top1": old.validation["top1"]})
+    card = write_card(_description(run, origin=bare), ["config"])
+    assert not [name for name in shown if f"validation {name}" in card]
+    assert "compare the student with the teacher" not in card
+
+
 def test_a_student_without_test_metrics_says_so(run: Run) -> None:
     card = write_card(_description(run, STOPPED), ["config"])
     assert "has not been measured on test images" in card
@@ -38,6 +52,13 @@ def test_a_teacher_that_saw_validation_is_named_as_such(run: Run) -> None:
     assert said not in write_card(description, ["onnx"])
     saw = replace(description, teacher={**description.teacher, "saw_validation": True})
     assert said in write_card(saw, ["onnx"])
+
+
+def test_a_teacher_of_unknown_size_is_called_so(run: Run) -> None:
+    description = _description(run)
+    given = replace(description, teacher={**description.teacher, "params": None})
+    row = next(line for line in write_card(given, ["onnx"]).splitlines() if "| params" in line)
+    assert row.endswith("| unknown |")
 
 
 def test_a_family_is_shown_as_mean_and_std(run: Run) -> None:

@@ -60,6 +60,19 @@ def test_repair_adds_one_edge_less_than_there_are_parts(
     assert set(drawn.edges) <= set(undirected(dag).edges)
 
 
+@given(nodes=sizes, neighbours=st.integers(0, 20), rewiring=shares, seed=seeds)
+def test_rings_are_those_of_networkx(
+    nodes: int, neighbours: int, rewiring: float, seed: int
+) -> None:
+    even = effective_neighbours(nodes, neighbours)
+    drawn = nx.watts_strogatz_graph(nodes, even, rewiring, seed=seed)
+    dag = watts_strogatz(nodes, neighbours=neighbours, rewiring=rewiring, seed=seed)
+    found = {frozenset(edge) for edge in undirected(dag).edges}
+    added = found - {frozenset(edge) for edge in drawn.edges}
+    assert len(found) - len(added) == drawn.number_of_edges()
+    assert len(added) == dag.added_edges == nx.number_connected_components(drawn) - 1
+
+
 def test_graph_without_edges_becomes_a_path() -> None:
     dag = erdos_renyi(4, edge_probability=0, seed=0)
     assert dag == Dag(((), (0,), (1,), (2,)), added_edges=3)

@@ -126,6 +126,9 @@ class FakeRun:
     def rung_correlation(self) -> pd.DataFrame:
         return analysis.rung_correlation(self.curves(), self.first_metric)
 
+    def recall_changes(self) -> pd.DataFrame:
+        return analysis.recall_table(self.records)
+
     def graph(self, slot: int, /) -> ArchGraph:
         return self.students[slot]
 
@@ -246,11 +249,18 @@ def make_record(
             "ece": 0.04,
             "nll": 0.1,
             "agreement": round(min(top1 + 0.004, 1), 4),
+            "kl": round(1.2 * (1 - top1), 4),
+            "cev": 0.4,
+            "sde": 0.3,
             **costs,
         }
         spread = {"top1": 0.004} if spec.family_size > 1 else {}
         goes_on = rung < spec.fidelity.max_epochs and float(rng.uniform()) < 0.72
-        rungs.append(RungResult(rung, metrics, spread, seconds=rung * 0.2, goes_on=goes_on))
+        result = RungResult(rung, metrics, spread, seconds=rung * 0.2, goes_on=goes_on)
+        if rung == spec.fidelity.max_epochs:
+            changes = top1 - 0.98 + np.random.default_rng(slot).normal(0, 0.02, SHAPE.num_classes)
+            result = replace(result, recall_changes=tuple(np.round(changes, 4).tolist()))
+        rungs.append(result)
         if not goes_on:
             break
     is_complete = rungs[-1].epochs == spec.fidelity.max_epochs

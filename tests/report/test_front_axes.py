@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from autokd.pages.theme import new_figure
 from autokd.report.front_axes import add_zoom, quality_range, size_scale
 from autokd.report.gathered import Gathered, gather
-from autokd.report.theme import new_figure
 from tests.report.conftest import PARAMS, TOP1, FakeRun, MakeRun
 
 ECE = {"metric": "ece", "direction": "minimize", "reference": 0.5}

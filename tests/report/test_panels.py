@@ -3,10 +3,10 @@ from dataclasses import replace
 import plotly.graph_objects as go
 import pytest
 
+from autokd.pages.html import Panel, Width
 from autokd.report import panels, progress
 from autokd.report.gallery import DRAWING_LIMIT
 from autokd.report.gathered import IMPORTANCE_LIMIT, Gathered, gather
-from autokd.report.html import Panel, Width
 from autokd.runs.importance import MAX_TRIALS
 from tests.report.conftest import TOP1, FakeRun, MakeRun
 

@@ -37,6 +37,8 @@ def test_short_has_three_digits_and_a_prefix(number: float, text: str) -> None:
     [
         ("top1", 0.96349, "0.963"),
         ("ece", 0.0, "0.000"),
+        ("kl", 99.5, "99.500"),
+        ("cev", 1017.64, "1,018"),
         ("params", 12431.0, "12,431"),
         ("latency_s", 0.001234, "1.23 ms"),
         ("peak_bytes", 18_400, "18.4 kB"),

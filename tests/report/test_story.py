@@ -22,6 +22,14 @@ def test_headline_names_the_smallest_student_near_the_teacher(run: FakeRun) -> N
     assert text.startswith(f"A front of {len(front)} students from 989 to ")
 
 
+def test_a_teacher_of_unknown_size_is_compared_by_accuracy_alone(run: FakeRun) -> None:
+    given = replace(near(run, 0.0), teacher={**run.teacher, "top1": 0.0, "params": None})
+    text = headline(gather([given]))
+    assert "smaller" not in text
+    assert "The smallest within 1 percentage point" in text
+    assert "has an unknown size" in text
+
+
 def test_headline_of_one_student_has_one_size(gathered: Gathered) -> None:
     text = headline([replace(gathered, front=gathered.front.head(1))])
     assert text.startswith("A front of 1 student with 989 params. ")

@@ -13,6 +13,8 @@ from autokd.report.tables import (
 )
 from tests.report.conftest import MACS, PARAMS, TOP1, FakeRun, MakeRun
 
+KL = {"metric": "kl", "direction": "minimize", "reference": 2.0}
+
 
 def test_front_table_has_a_row_per_student_with_its_numbers(gathered: Gathered) -> None:
     table = front_table(gathered)
@@ -37,10 +39,10 @@ def test_single_objective_marks_no_knee(make_run: MakeRun) -> None:
 
 
 def test_objectives_have_columns_and_unmeasured_tests_have_none(make_run: MakeRun) -> None:
-    run = make_run(objectives=[TOP1, PARAMS, MACS])
+    run = make_run(objectives=[TOP1, PARAMS, MACS, KL])
     (read,) = gather([replace(run, tests={})])
     headings = front_table(read).headings
-    assert "macs" in headings
+    assert {"macs", "kl"} < set(headings)
     assert "test top1" not in headings
 
 

@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
+from autokd.pages.theme import new_figure
 from autokd.report.gathered import gather
 from autokd.report.teacher_line import add_teachers
-from autokd.report.theme import new_figure
 from tests.report.conftest import FakeRun
 
 

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -7,38 +8,47 @@ from autokd.graphs import ArchGraph, Node
 from autokd.runs import Ledger, Record, RunFolder, RungResult
 from autokd.study import StudySpec, read_study
 
+MakeSpec = Callable[[dict[str, Any]], StudySpec]
 GRAPH = ArchGraph((Node("stem", (), 4, 1), Node("conv3x3", (0,), 8, 2)))
 
 
-def _study_mapping() -> dict[str, Any]:
-    return {
-        "title": "A study",
-        "search_space": {
-            "title": "A space",
-            "generator": "chain",
-            "architecture": {
-                "params_budget": {"type": "float", "low": 1e3, "high": 1e5, "log": True}
-            },
-            "kd": {
-                "method": {"type": "fixed", "value": "kd"},
-                "temperature": {"type": "float", "low": 1.0, "high": 20.0, "log": True},
-            },
-        },
-        "data": {"source": "digits"},
-        "teacher": {"source": "zoo", "model": "resnet8"},
-        "training": {},
-        "fidelity": {"min_epochs": 1, "max_epochs": 4, "eta": 2},
-        "objectives": [
-            {"metric": "top1", "direction": "maximize", "reference": 0.2},
-            {"metric": "params", "direction": "minimize", "reference": 1e6},
-        ],
-        "budget": {"trials": 4},
-    }
+SPACE: dict[str, Any] = {
+    "title": "A space",
+    "generator": "chain",
+    "architecture": {"params_budget": {"type": "float", "low": 1e3, "high": 1e5, "log": True}},
+    "kd": {
+        "method": {"type": "fixed", "value": "kd"},
+        "temperature": {"type": "float", "low": 1.0, "high": 20.0, "log": True},
+    },
+}
 
 
 @pytest.fixture
-def spec() -> StudySpec:
-    return read_study(_study_mapping(), source="test")
+def make_spec() -> MakeSpec:
+    """Make a study of a search space."""
+
+    def make(search_space: dict[str, Any]) -> StudySpec:
+        raw = {
+            "title": "A study",
+            "search_space": search_space,
+            "data": {"source": "digits"},
+            "teacher": {"source": "zoo", "model": "resnet8"},
+            "training": {},
+            "fidelity": {"min_epochs": 1, "max_epochs": 4, "eta": 2},
+            "objectives": [
+                {"metric": "top1", "direction": "maximize", "reference": 0.2},
+                {"metric": "params", "direction": "minimize", "reference": 1e6},
+            ],
+            "budget": {"trials": 4},
+        }
+        return read_study(raw, source="test")
+
+    return make
+
+
+@pytest.fixture
+def spec(make_spec: MakeSpec) -> StudySpec:
+    return make_spec(SPACE)
 
 
 def _rung(epochs: int, top1: float, params: float, *, goes_on: bool = True) -> RungResult:

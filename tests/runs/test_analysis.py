@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,7 @@ from autokd.runs.analysis import (
     curves_table,
     front_table,
     hypervolume_table,
+    recall_table,
     rung_correlation,
     trials_table,
 )
@@ -60,6 +63,33 @@ def test_rung_correlation_counts_only_trials_that_finished() -> None:
     table = rung_correlation(curves_table(records), "top1")
     assert list(table["n"]) == [1]
     assert np.isnan(table["tau"][0])
+
+
+def test_recall_changes_are_those_of_complete_trials_at_the_top_rung() -> None:
+    top = RungResult(4, {"top1": 0.9}, recall_changes=(-0.2, 0.1))
+    ended = {slot: Record(slot, 0, 0, {}).with_rung(top) for slot in (0, 2, 3)}
+    bare = Record(1, 0, 0, {}).with_rung(RungResult(4, {"top1": 0.9}))
+    records = [
+        ended[0].ended("complete", at_s=1.0),
+        bare.ended("complete", at_s=2.0),  # of an earlier version, or of many classes
+        ended[2].ended("failed", at_s=3.0),
+        ended[3].ended("complete", at_s=4.0),
+        Record(4, 0, 0, {}),
+    ]
+    table = recall_table(records)
+    assert list(table.index) == [0, 3]
+    assert table.loc[[3]].to_numpy().tolist() == [[-0.2, 0.1]]
+    assert recall_table([bare]).empty
+
+
+def test_metrics_that_no_record_has_are_no_columns() -> None:
+    rung = RungResult(4, {"top1": 0.9, "kl": 0.3, "cev": 0.2, "sde": 0.1, "params": 5.0})
+    old = Record(0, 0, 0, {}).with_rung(replace(rung, metrics={"top1": 0.8, "params": 9.0}))
+    new = Record(1, 0, 0, {}).with_rung(rung)
+    assert not {"kl", "cev", "sde"} & set(trials_table([old]))
+    for table in (trials_table([old, new]), curves_table([old, new])):
+        assert table["kl"].isna().tolist() == [True, False]
+        assert (table["cev"][1], table["sde"][1]) == (0.2, 0.1)
 
 
 def test_cost_stands_in_for_metrics_before_the_first_rung() -> None:

@@ -24,7 +24,14 @@ def _findings(spec: StudySpec, *, tests: dict[str, dict[str, float]] | None = No
 def test_tables_are_those_of_the_run(four_trials: RunFolder) -> None:
     run = load_run(four_trials.path)
     found = run.findings()
-    for table in ("trials", "front", "curves", "hypervolume", "rung_correlation"):
+    for table in (
+        "trials",
+        "front",
+        "curves",
+        "hypervolume",
+        "rung_correlation",
+        "recall_changes",
+    ):
         pd.testing.assert_frame_equal(getattr(found, table)(), getattr(run, table)())
     assert found.importance() == run.importance()
     assert found.graph(2) == run.graph(2)

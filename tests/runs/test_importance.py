@@ -9,35 +9,24 @@ from optuna.trial import create_trial
 
 from autokd.parameters import Value
 from autokd.runs import importance
-from autokd.runs.importance import MIN_TRIALS, importances
+from autokd.runs.importance import MIN_TRIALS, importances, optuna_distribution
 from autokd.runs.record import Record, RungResult
-from autokd.study import StudySpec, read_study
+from autokd.study import StudySpec
+from tests.runs.conftest import MakeSpec
 
-STUDY: dict[str, Any] = {
-    "title": "A study",
-    "search_space": {
-        "title": "A space",
-        "generator": "flat",
-        "architecture": {
-            "params_budget": {"type": "float", "low": 1e3, "high": 1e5, "log": True},
-            "rewiring": {"type": "float", "low": 0.0, "high": 1.0},
-            "nodes": {"type": "int", "low": 3, "high": 9},
-            "neighbours": {"type": "fixed", "value": 2},
-        },
-        "kd": {
-            "method": {"type": "categorical", "choices": ["none", "kd"]},
-            "temperature": {"type": "float", "low": 1.0, "high": 20.0, "log": True},
-        },
+SPACE: dict[str, Any] = {
+    "title": "A space",
+    "generator": "flat",
+    "architecture": {
+        "params_budget": {"type": "float", "low": 1e3, "high": 1e5, "log": True},
+        "rewiring": {"type": "float", "low": 0.0, "high": 1.0},
+        "nodes": {"type": "int", "low": 3, "high": 9},
+        "neighbours": {"type": "fixed", "value": 2},
     },
-    "data": {"source": "digits"},
-    "teacher": {"source": "zoo", "model": "resnet8"},
-    "training": {},
-    "fidelity": {"min_epochs": 1, "max_epochs": 4, "eta": 2},
-    "objectives": [
-        {"metric": "top1", "direction": "maximize", "reference": 0.2},
-        {"metric": "params", "direction": "minimize", "reference": 1e6},
-    ],
-    "budget": {"trials": 4},
+    "kd": {
+        "method": {"type": "categorical", "choices": ["none", "kd"]},
+        "temperature": {"type": "float", "low": 1.0, "high": 20.0, "log": True},
+    },
 }
 
 DISTRIBUTIONS = {
@@ -50,8 +39,8 @@ DISTRIBUTIONS = {
 
 
 @pytest.fixture
-def spec() -> StudySpec:
-    return read_study(STUDY, source="test")
+def spec(make_spec: MakeSpec) -> StudySpec:
+    return make_spec(SPACE)
 
 
 def _point(rng: np.random.Generator) -> dict[str, Value]:
@@ -107,6 +96,15 @@ def test_shares_are_those_of_optuna_on_what_the_hypervolume_minimises(spec: Stud
         )
     expected = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator())
     assert importances(records, spec) == expected
+
+
+def test_each_kind_of_domain_has_optunas_distribution_and_a_fixed_one_none(
+    spec: StudySpec,
+) -> None:
+    dimensions = spec.search_space.dimensions()
+    found = {d.name: optuna_distribution(d.domain) for d in dimensions}
+    assert found["architecture.neighbours"] is None
+    assert {name: one for name, one in found.items() if one is not None} == DISTRIBUTIONS
 
 
 def test_searched_parameters_alone_have_shares(spec: StudySpec) -> None:

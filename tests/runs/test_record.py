@@ -17,7 +17,15 @@ def _record() -> Record:
 
 def test_a_record_survives_json() -> None:
     record = _record().with_rung(RungResult(3, {"top1": 0.9}, {"top1": 0.01}, 2.0, True, "first"))
+    record = record.with_rung(RungResult(9, {"top1": 0.95}, recall_changes=(-0.1, 0.0)))
     assert Record.from_dict(json.loads(json.dumps(record.as_dict()))) == record
+
+
+def test_a_record_from_before_changes_of_recall_were_kept_is_read() -> None:
+    record = _record().with_rung(RungResult(3, {"top1": 0.9}))
+    raw = json.loads(json.dumps(record.as_dict()))
+    del raw["rungs"][0]["recall_changes"]
+    assert Record.from_dict(raw) == record
 
 
 def test_metrics_are_those_of_the_highest_rung() -> None:

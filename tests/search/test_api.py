@@ -10,7 +10,7 @@ from torch import nn
 import autokd
 from autokd.errors import ChangedDefinitionError, DataError, DefinitionError, RunError
 from autokd.runs import Run
-from autokd.search import Silent, loop
+from autokd.search import Silent, api, loop
 from autokd.search.api import search
 
 
@@ -156,6 +156,26 @@ def test_a_listener_hears_of_everything(run_small: Any, tmp_path: Path) -> None:
     run_small(listener=ears, cache_dir=tmp_path / "empty cache")
     assert {"data", "teacher"} <= ears.prepared
     assert ears.closed == 4
+
+
+def test_a_listener_is_told_first_what_is_searched_and_by_how_many(
+    run_small: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Ears(Silent):
+        def __init__(self) -> None:
+            self.news: list[str] = []
+
+        def told(self, message: str) -> None:
+            self.news.append(message)
+
+        def changed(self, snapshot: Any) -> None:
+            self.news.append("a trial")
+
+    ears = Ears()
+    monkeypatch.setattr(api, "default_workers", lambda _device: 0)
+    run_small(listener=ears, n_trials=1, workers=None)
+    assert ears.news[0] == "study       A study"
+    assert ears.news[4:6] == ["workers     none: students train in this process", "a trial"]
 
 
 def test_an_unknown_study_is_refused() -> None:

@@ -17,11 +17,11 @@ def test_an_estimate_covers_sizes_steps_trials_and_the_whole_study(make_spec: An
     assert estimate.costs[-1].params <= 5e4 * 1.03
     assert all(0 < step < 5 for step in estimate.step_s)
     assert estimate.trial_s[1] == pytest.approx(estimate.step_s[1] * 3 * 4)  # 3 steps, 4 epochs
-    assert estimate.table_parts == 4
-    assert estimate.table_bytes == 4 * estimate.n_train * 10 * 2
-    assert estimate.table_s is not None
-    assert 0 < estimate.table_s < 60
-    assert estimate.teacher_s is not None
+    assert estimate.teaching.parts == 4
+    assert estimate.teaching.table_bytes == 4 * estimate.n_train * 10 * 2
+    assert estimate.teaching.table_s is not None
+    assert 0 < estimate.teaching.table_s < 60
+    assert estimate.teaching.training_s is not None
     assert estimate.study_s is not None
     assert told[-1] == ("steps", 3, 3)
 
@@ -35,8 +35,8 @@ def test_it_is_said_in_words(make_spec: Any) -> None:
 def test_the_table_is_priced_by_what_it_holds(make_spec: Any) -> None:
     views = {"crop_padding": 1, "table": "exhaustive"}
     whole = check_study(make_spec(views=views), device="cpu")
-    assert whole.table_parts == 9
-    assert whole.table_bytes == 9 * whole.n_train * 10 * 2
+    assert whole.teaching.parts == 9
+    assert whole.teaching.table_bytes == 9 * whole.n_train * 10 * 2
     assert any("9 passes over the training images" in line for line in whole.lines())
     space = {
         "title": "A space",
@@ -45,7 +45,7 @@ def test_the_table_is_priced_by_what_it_holds(make_spec: Any) -> None:
         "kd": {"method": {"type": "fixed", "value": "none"}},
     }
     without = check_study(make_spec(search_space=space), device="cpu")
-    assert without.table_bytes == 0
+    assert without.teaching.table_bytes == 0
     assert "table       none: no method reads the teacher's outputs" in without.lines()
 
 

@@ -11,7 +11,7 @@ from autokd.runs import Ledger, Record, RunFolder, RungResult
 from autokd.search.crew import Handler, Task
 from autokd.search.loop import Loop, Measure
 from autokd.search.progress import Snapshot
-from autokd.study import StudySpec
+from autokd.study import Budget, StudySpec
 
 SHAPE = InputShape(1, 8, 10)
 RUNGS = (1, 2, 4)
@@ -106,7 +106,9 @@ class Session:
         self.spec = spec
         self.listener = Remembering()
 
-    def run(self, crew: FakeCrew, *, measure: Measure | None = None) -> list[Record]:
+    def run(
+        self, crew: FakeCrew, *, measure: Measure | None = None, taught_s: float = 0.0
+    ) -> list[Record]:
         loop = Loop(
             self.spec,
             SHAPE,
@@ -115,6 +117,7 @@ class Session:
             crew=crew,
             listener=self.listener,
             measure=measure,
+            taught_s=taught_s,
         )
         loop.restore()
         loop.run()
@@ -211,6 +214,19 @@ def test_seconds_end_a_study_without_losing_what_runs(make_session: MakeSession)
     records = session.run(FakeCrew())
     assert 0 < len(records) < 10_000
     assert all(record.ended_s is not None for record in records)
+
+
+def test_training_the_assistants_counts_in_a_budget_of_seconds(
+    make_session: MakeSession,
+) -> None:
+    session = make_session(budget={"seconds": 40, "trials": 3})
+    assert session.run(FakeCrew(), taught_s=40.0) == []
+    records = session.run(FakeCrew(), taught_s=30.0)
+    assert [record.slot for record in records] == [0, 1, 2]
+    assert all(record.ended_s is not None and 30 < record.ended_s < 40 for record in records)
+    session.spec = session.spec.model_copy(update={"budget": Budget(seconds=40, trials=4)})
+    later = session.run(FakeCrew(), taught_s=30.0)  # resumed: counted once
+    assert later[-1].began_s < 40
 
 
 def test_an_infeasible_student_is_never_trained(make_session: MakeSession) -> None:

@@ -31,6 +31,36 @@ def test_a_description_says_what_a_run_came_from(
     assert info["device"] == "cpu"
 
 
+def test_all_who_teach_are_described_and_must_stay(
+    folder: RunFolder, spec: StudySpec, prepared: PreparedStudy
+) -> None:
+    other = replace(prepared.facts, name="another", digest="b" * 64)
+    crowded = replace(
+        prepared,
+        more=(prepared.outputs,),
+        assistants=(prepared.outputs,),
+        more_facts=(other,),
+        assistant_facts=(replace(other, trained_s=1.5),),
+    )
+    info = describe_run(folder, crowded, storage=None, data_dir=None)
+    assert [each["name"] for each in info["teachers"]] == ["another"]
+    assert info["assistants"][0]["trained_s"] == 1.5
+    folder.write_info(info)
+    check_unchanged(folder, spec, prepared=crowded)
+    changed = replace(crowded, assistant_facts=(replace(other, digest="c" * 64),))
+    with pytest.raises(ChangedDefinitionError, match=r"the weights of \[\[assistants\]\]\."):
+        check_unchanged(folder, spec, prepared=changed)
+
+
+def test_a_run_begun_before_there_were_several_teachers_may_go_on(
+    folder: RunFolder, spec: StudySpec, prepared: PreparedStudy
+) -> None:
+    info = {k: v for k, v in folder.read_info().items() if k not in ("teachers", "assistants")}
+    folder.write_info(info)
+    check_unchanged(folder, spec, prepared=prepared)
+    assert "teachers" not in folder.read_info()
+
+
 def test_two_runs_of_one_name_differ_in_a_shared_storage(
     folder: RunFolder, prepared: PreparedStudy
 ) -> None:

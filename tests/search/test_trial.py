@@ -46,7 +46,7 @@ def test_every_rung_reports_metrics_on_validation(prepared: PreparedStudy) -> No
     report = Answers(True, True, False)
     metrics = run_trial(prepared, POINT, seed=3, report=report)
     assert [result.epochs for result in report.results] == [1, 2, 4]
-    assert set(metrics) == {"top1", "ece", "nll", "agreement"}
+    assert set(metrics) == {"top1", "ece", "nll", "agreement", "kl", "cev", "sde"}
     assert metrics == report.results[-1].metrics
     assert all(result.seconds > 0 for result in report.results)
     assert report.results[-1].spread == {}
@@ -86,6 +86,18 @@ def test_written_weights_are_those_that_were_scored(
     again = score(logits, dataset.validation.labels, prepared.outputs.validation)
     assert again["top1"] == metrics["top1"]
     assert again["nll"] == pytest.approx(metrics["nll"], rel=1e-5)
+
+
+def test_the_top_rung_alone_reports_how_each_class_changed(prepared: PreparedStudy) -> None:
+    report = Answers(True, True, False)
+    metrics = run_trial(prepared, POINT, seed=3, report=report)
+    *below, top = report.results
+    assert all(result.recall_changes == () for result in below)
+    labels, taught = prepared.dataset.validation.labels, prepared.outputs.validation
+    shares = torch.bincount(labels, minlength=10) / len(labels)
+    lost = metrics["top1"] - float((taught.argmax(1) == labels).float().mean())
+    gained = float((shares * torch.tensor(top.recall_changes)).sum())
+    assert gained == pytest.approx(lost, abs=1e-4)  # recalls weighted by their classes are top1
 
 
 def test_a_family_reports_mean_and_spread(prepared: PreparedStudy) -> None:

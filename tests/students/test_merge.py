@@ -2,21 +2,13 @@
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from autokd.students.merge import Merge, Projection
+from tests.students.constants import constant, fill
 
 SIGMOID_OF_ONE = 0.7310585786300049
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
-
-
-def constant(value: float, *, width: int) -> Tensor:
-    return torch.full((2, width, 4, 4), float(value))
-
-
-def fill(module: nn.Module, *, value: float) -> None:
-    for weight in module.parameters():
-        nn.init.constant_(weight, value)
 
 
 def test_projection_adds_up_its_convolutions_and_their_biases() -> None:

@@ -2,22 +2,11 @@
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from autokd.graphs.ir import Node
 from autokd.students.ops import ConvNode, Head, IdentityNode, Stem
-
-SIGMOID_OF_ONE = 0.7310585786300049
-DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
-
-
-def constant(value: float, *, width: int) -> Tensor:
-    return torch.full((2, width, 4, 4), float(value))
-
-
-def fill(module: nn.Module, *, value: float) -> None:
-    for weight in module.parameters():
-        nn.init.constant_(weight, value)
+from tests.students.constants import constant, fill
 
 
 @pytest.mark.parametrize(("stride", "size", "side"), [(1, 7, 7), (4, 16, 4), (4, 9, 3)])

@@ -133,6 +133,11 @@ def test_zoo_teacher_is_trained_not_loaded() -> None:
         load_teacher(TeacherSpec(source="zoo", model="resnet8"), SHAPE, **DATA)
 
 
+def test_probabilities_are_no_network_to_load() -> None:
+    with pytest.raises(TeacherError, match="source 'probabilities' has answers, and no network"):
+        load_teacher(TeacherSpec(source="probabilities", file="p.npz"), SHAPE, **DATA)
+
+
 @pytest.fixture
 def torchvision_spec(monkeypatch: pytest.MonkeyPatch) -> TeacherSpec:
     def instant(name: str, *, weights: Any, progress: bool) -> nn.Module:

@@ -6,6 +6,7 @@ the process.
 
 import zlib
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.lib import format as npy
 from numpy.typing import DTypeLike
 from torch import Tensor
 
-__all__ = ["checksum", "open_array", "write_array"]
+__all__ = ["checksum", "link_or_save", "open_array", "save_array", "write_array"]
 
 
 def write_array(
@@ -63,6 +64,38 @@ def open_array(path: Path) -> Tensor:
         ValueError: If it is no such file, or shorter than it says.
     """
     return torch.from_numpy(np.load(path, mmap_mode="c", allow_pickle=False))
+
+
+def save_array(path: Path, array: Tensor) -> None:
+    """Write an array that is held whole.
+
+    Args:
+        path: The ``.npy`` file.
+        array: A tensor of any shape, ``(...)``, on any device.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    np.save(path, array.detach().cpu().contiguous().numpy(), allow_pickle=False)
+
+
+def link_or_save(path: Path, array: Tensor, *, cached: Path | None) -> None:
+    """Make a file of an array, by a link where there is one already.
+
+    Args:
+        path: The ``.npy`` file; there is none yet.
+        array: A tensor of any shape, ``(...)``, on any device.
+        cached: A file that begins with the array's parts, perhaps gone by now; None where there
+            never was one.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    if cached is not None:
+        with suppress(OSError):  # another file system, or one without links; or the cache is gone
+            path.hardlink_to(cached)
+            return
+    save_array(path, array)
 
 
 def checksum(part: Tensor) -> int:

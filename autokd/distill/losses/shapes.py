@@ -4,7 +4,28 @@ from torch import Tensor
 
 from autokd.errors import ShapeError
 
-__all__ = ["check_labels", "check_same"]
+__all__ = ["check_indices", "check_labels", "check_same"]
+
+
+def check_indices(logits: Tensor, labels: Tensor) -> Tensor:
+    """Refuse labels that are not one class index an image.
+
+    Args:
+        logits: Student logits, ``(batch, classes)``.
+        labels: Class indices, int64, ``(batch,)``.
+
+    Returns:
+        The labels, ``(batch,)``.
+
+    Raises:
+        ShapeError: If they have another shape, or are probabilities.
+    """
+    if logits.ndim != 2 or labels.shape != logits.shape[:1] or labels.is_floating_point():
+        raise ShapeError(
+            "logits must be (batch, classes) and labels class indices (batch,), found "
+            f"{tuple(logits.shape)} and {labels.dtype} {tuple(labels.shape)}"
+        )
+    return labels
 
 
 def check_labels(logits: Tensor, labels: Tensor) -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from autokd.data.store.arrays import checksum, open_array, write_array
+from autokd.data.store.arrays import checksum, link_or_save, open_array, save_array, write_array
 
 
 def test_parts_come_back_as_one_array(tmp_path: Path) -> None:
@@ -38,3 +38,19 @@ def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(ValueError, match="mmap length is greater than file size"):
         open_array(path)
+
+
+def test_a_whole_array_is_saved_from_any_layout(tmp_path: Path) -> None:
+    array = torch.arange(6.0, requires_grad=True).reshape(2, 3).T
+    save_array(tmp_path / "a.npy", array)
+    assert torch.equal(open_array(tmp_path / "a.npy"), array.detach())
+
+
+def test_what_is_cached_is_linked_and_the_rest_saved(tmp_path: Path) -> None:
+    array, cached = torch.arange(3), tmp_path / "cached.npy"
+    save_array(cached, array)
+    link_or_save(tmp_path / "linked.npy", array, cached=cached)
+    assert (tmp_path / "linked.npy").samefile(cached)
+    for name, gone in (("a.npy", tmp_path / "gone.npy"), ("b.npy", None)):
+        link_or_save(tmp_path / name, array, cached=gone)
+        assert torch.equal(open_array(tmp_path / name), array)

@@ -2,55 +2,90 @@ import inspect
 
 import pytest
 import torch
+from torch import Tensor, nn
 
-from autokd.distill.losses import LOSSES, kd_loss, make_loss
-from autokd.errors import ShapeError
-from autokd.methods import METHODS
-from autokd.parameters import Value
+from autokd.distill.losses import Loss, Seen, Setting, make_loss
+from autokd.distill.losses.kd import kd
+from autokd.distill.losses.none import none
+from autokd.errors import DefinitionError
+from autokd.methods import METHODS, imported
+from autokd.parameters import Point
 
-POINT: dict[str, Value] = {
-    "architecture.depth": 1,
-    "kd.method": "kd",
-    "kd.temperature": 4.0,
-    "kd.soft_weight": 0.5,
-}
+LABELS = torch.tensor([0, 2, 1, 1])
 
 
-def test_every_method_has_a_loss_and_every_loss_a_method() -> None:
-    assert set(LOSSES) == set(METHODS)
+def _seen() -> Seen:
+    student, teacher = (
+        torch.randn(4, 3, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1)
+    )
+    return Seen(student, LABELS, teacher)
+
+
+@pytest.fixture
+def setting() -> Setting:
+    return Setting(
+        num_classes=3,
+        labels=LABELS,
+        n_epochs=2,
+        student=nn.Identity(),
+        peer=lambda seed: nn.Identity(),
+        seed=11,
+    )
+
+
+class Drawn(nn.Module):
+    """Remembers what it was made with, and a number that it drew."""
+
+    def __init__(self, setting: Setting, *, gain: float = 2.0) -> None:
+        super().__init__()
+        self.gain = gain
+        self.drawn = nn.Parameter(torch.rand(()))
+
+    def forward(self, seen: Seen) -> Tensor:
+        return self.gain * self.drawn * none(seen)
+
+
+def doubled(seen: Seen, *, gain: float = 2.0) -> Tensor:
+    """Double the hard labels."""
+    return gain * none(seen)
 
 
 @pytest.mark.parametrize("name", sorted(METHODS))
-def test_a_losses_keywords_are_the_methods_parameters(name: str) -> None:
-    parameters = inspect.signature(LOSSES[name]).parameters.values()
-    keywords = {p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
+def test_a_method_takes_the_parameters_of_its_description(name: str) -> None:
+    implementation = imported(METHODS[name].implementation)
+    arguments = inspect.signature(implementation).parameters.values()
+    keywords = {each.name for each in arguments if each.kind is inspect.Parameter.KEYWORD_ONLY}
     assert keywords == {parameter.name for parameter in METHODS[name].parameters}
 
 
-@pytest.mark.parametrize("name", sorted(METHODS))
-def test_a_loss_with_default_parameters_is_one_finite_number(name: str) -> None:
-    defaults = {parameter.name: parameter.default for parameter in METHODS[name].parameters}
-    student = torch.randn(4, 3).requires_grad_()
-    loss = LOSSES[name](student, torch.randn(4, 3), torch.arange(4) % 3, **defaults)
-    loss.backward()  # type: ignore[no-untyped-call]
-    assert loss.shape == ()
-    assert loss.isfinite()
-    assert student.grad is not None
+def test_a_point_names_the_method_and_its_parameters(setting: Setting) -> None:
+    seen = _seen()
+    point: Point = {"architecture.depth": 1, "kd.method": "kd", "kd.temperature": 2.0}
+    loss = make_loss({**point, "kd.soft_weight": 0.3}, setting)
+    assert torch.equal(loss(seen), kd(seen, temperature=2.0, soft_weight=0.3))
+    assert torch.equal(make_loss({"kd.method": "none"}, setting)(seen), none(seen))
 
 
-@pytest.mark.parametrize(
-    "name", [name for name, method in METHODS.items() if method.needs_teacher]
-)
-def test_a_loss_that_needs_a_teacher_refuses_to_do_without(name: str) -> None:
-    defaults = {parameter.name: parameter.default for parameter in METHODS[name].parameters}
-    with pytest.raises(ShapeError, match="teacher logits"):
-        LOSSES[name](torch.randn(4, 3), None, torch.arange(4) % 3, **defaults)
+def test_what_a_point_does_not_say_is_the_methods_default(setting: Setting) -> None:
+    seen = _seen()
+    expected = kd(seen, temperature=4.0, soft_weight=0.9)
+    assert torch.equal(make_loss({"kd.method": "kd"}, setting)(seen), expected)
 
 
-def test_the_loss_has_the_points_method_and_parameters() -> None:
-    student, teacher = torch.randn(4, 10), torch.randn(4, 10)
-    labels = torch.arange(4)
-    made = make_loss(POINT)(student, teacher, labels)
-    assert made == kd_loss(student, teacher, labels, temperature=4.0, soft_weight=0.5)
-    hard = make_loss({"kd.method": "none", "architecture.depth": 1})(student, None, labels)
-    assert hard == torch.nn.functional.cross_entropy(student, labels)
+def test_a_class_is_made_under_the_settings_seed(setting: Setting) -> None:
+    name = f"{__name__}:Drawn"
+    point: Point = {"kd.method": name, "kd.Drawn.gain": 5.0}
+    losses: list[Loss] = [make_loss(point, setting) for _ in range(2)]
+    assert all(isinstance(loss, Drawn) and loss.gain == 5.0 for loss in losses)
+    assert torch.equal(losses[0](_seen()), losses[1](_seen()))
+
+
+def test_a_function_of_ones_own_is_named_by_its_path(setting: Setting) -> None:
+    name = f"{__name__}:doubled"
+    loss = make_loss({"kd.method": name}, setting)
+    assert torch.equal(loss(_seen()), 2 * none(_seen()))
+
+
+def test_an_unknown_method_is_refused(setting: Setting) -> None:
+    with pytest.raises(DefinitionError, match="dkt"):
+        make_loss({"kd.method": "dkt"}, setting)
