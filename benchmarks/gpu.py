@@ -48,7 +48,7 @@ import gpu_roof
 import gpu_students
 import gpu_trials
 import psutil
-from gpu_result import Result, Row, noted_warnings
+from gpu_result import Result, Row, in_short, noted_warnings
 from gpu_study import Save, Setting, Unit
 from measuring import read_options
 
@@ -76,7 +76,7 @@ def main() -> None:
         failed = [row for row in options.rows if not run_row(row, options, countdown)]
         if options.result.exists():
             found = json.loads(options.result.read_text()).get("summary", {})
-            print(json.dumps(found, indent=1))
+            print(json.dumps(in_short(found), indent=1))
     if options.quick:
         print("A look at the logic on tiny sizes: none of these figures is a measurement.")
     if failed:
@@ -96,7 +96,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--scratch", type=Path, help="folder for caches, to keep them")
     options = read_options(parser, seconds=0.5, quick_seconds=0.02, quick="tiny sizes")
     if options.quick:
-        options.window = min(options.window, 6.0)
+        options.window = min(options.window, 25.0)
     if options.device == "cpu" and not options.quick:
         parser.error("a CPU's figures would say nothing about a GPU: --device cpu needs --quick")
     return options

@@ -3,6 +3,7 @@
 A CPU is there for a look at the logic alone (``gpu.py --quick --device cpu``).
 """
 
+import gc
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -140,7 +141,7 @@ def peak_bytes(make: Callable[[], Stepper], device: torch.device) -> int | None:
     """Measure the most memory that steps take, weights and all; None on a CPU."""
     if device.type == "cpu":
         return None
-    torch.cuda.empty_cache()
+    gc.collect()  # of what was measured before
     before = torch.cuda.memory_allocated(device)
     torch.cuda.reset_peak_memory_stats(device)
     with closing(make()) as stepper:

@@ -16,6 +16,7 @@ from measuring import code_digest
 import autokd
 
 _PACKAGES = ("torch", "torchvision", "optuna", "numpy", "networkx")
+_LONG = ("hardware", "versions", "code", "profile", "machine", "graph", "outcomes")
 
 Summary = Callable[[Mapping[str, Any]], dict[str, Any]]
 """Summarises the units of a row that are measured, by name."""
@@ -84,6 +85,15 @@ class Result:
 
 def _has(found: Mapping[str, Any], about: Mapping[str, Any]) -> bool:
     return all(found.get(key) == value for key, value in about.items())
+
+
+def in_short(found: Any) -> Any:
+    """Leave of a summary what one wants to see at once: no profiles, spreads in one line."""
+    if not isinstance(found, Mapping):
+        return found
+    if "median" in found:
+        return f"{found['median']:g} ({found['min']:g} to {found['max']:g}, n = {found['n']})"
+    return {name: in_short(value) for name, value in found.items() if name not in _LONG}
 
 
 @contextmanager

@@ -308,25 +308,48 @@ class Clock:
 
 def summary(found: Mapping[str, Any]) -> dict[str, Any]:
     """Give the rates of all searches and of the plain loop, and both claims."""
-    rates = {name: unit["trials_per_hour"] for name, unit in found.items() if _has_rate(unit)}
-    plain = max((rates[name] for name in PLAIN if name in rates), default=None)
-    once = found.get(PREPARATION) or {}
-    result: dict[str, Any] = {"trials_per_hour": rates, "aim": RATE_AIM, "ratio_aim": RATIO_AIM}
-    searches = {name: rate for name, rate in rates.items() if name not in PLAIN}
+    plain = {name: unit["trials_per_hour"] for name, unit in found.items() if name in PLAIN}
+    searches = {name: unit for name, unit in found.items() if "outcomes" in unit}
+    return {
+        "plain_trials_per_hour": plain,
+        "searches": {
+            name: of_search(unit, plain=max(plain.values(), default=None), once=_once(found, name))
+            for name, unit in searches.items()
+        },
+        "aim": {"trials_per_hour": RATE_AIM, "ratio": RATIO_AIM},
+        PREPARATION: _part(found, PREPARATION, ("empty_cache_s", "full_cache_s")),
+        PARTS: _part(found, PARTS, ("seconds",)),
+    }
+
+
+def of_search(
+    unit: Mapping[str, Any], *, plain: float | None, once: float | None
+) -> dict[str, Any]:
+    """Summarise one search.
+
+    Args:
+        unit: The search.
+        plain: Trials per hour of the faster plain loop, if measured.
+        once: Seconds that the teacher's table takes, if measured for these students.
+    """
+    names = ("too_short", "trials_per_hour", "by_thirds", "n_steady", "mps_ran", "outcomes")
+    result = _part({"unit": unit}, "unit", (*names, "trial_s", "training_s", "params", "macs"))
+    if "trials_per_hour" not in unit:
+        return result
+    if once is not None:
+        result["trials_per_hour_of_40"] = rate_of_a_whole_search(unit, once)
     if plain is not None:
-        result["ratio"] = {name: rounded(rate / plain) for name, rate in searches.items()}
-    if once:
-        table_s = once["empty_cache_s"] - once["full_cache_s"]
-        result["trials_per_hour_of_40"] = {
-            name: rate_of_a_whole_search(found[name], table_s)
-            for name in searches
-            if "wired" not in name
-        }
-    for name in (PREPARATION, PARTS):
-        if found.get(name):
-            result[name] = found[name]
+        result["ratio"] = rounded(unit["trials_per_hour"] / plain)
     return result
 
 
-def _has_rate(unit: Mapping[str, Any]) -> bool:
-    return "trials_per_hour" in unit
+def _once(found: Mapping[str, Any], name: str) -> float | None:
+    if PREPARATION not in found or "wired" in name:
+        return None
+    unit = found[PREPARATION]
+    return float(unit["empty_cache_s"] - unit["full_cache_s"])
+
+
+def _part(found: Mapping[str, Any], name: str, keys: Sequence[str]) -> dict[str, Any]:
+    unit = found.get(name, {})
+    return {key: unit[key] for key in keys if key in unit}

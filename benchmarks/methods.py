@@ -93,7 +93,7 @@ class Result:
 
     def add(self, key: Key, unit: dict[str, Any]) -> None:
         """Keep a training, and write the file."""
-        self._valid[key] = unit | {"depends_on": depends_on(key)}
+        self._valid[key] = unit
         is_due = len(self._valid) % _SUMMARISED_EVERY == 0
         self.save(**(self._summary() if is_due else {}))
 
@@ -139,6 +139,8 @@ class Crew:
         self._result.summarise()
 
     def _train(self, missing: Sequence[Key]) -> None:
+        # Before anything is imported there: what is edited meanwhile is measured again.
+        codes = {key: depends_on(key) for key in missing}
         spawn = multiprocessing.get_context("spawn")
         processes = self._options.processes
         pool = ProcessPoolExecutor(processes, mp_context=spawn, initializer=begin_worker)
@@ -148,7 +150,8 @@ class Crew:
                 for key in missing
             }
             for number, future in enumerate(as_completed(futures), 1):
-                key, unit = futures[future], future.result()
+                key = futures[future]
+                unit = future.result() | {"depends_on": codes[key]}
                 self._result.add(key, unit)
                 left = [futures[other] for other in futures if not other.done()]
                 self._tell(key, unit, number, len(missing), left)

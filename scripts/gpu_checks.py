@@ -29,7 +29,7 @@ from autokd.study import Training, ViewsSpec
 from autokd.teachers.zoo import cifar_resnet
 
 DEVICE = torch.device("cuda", 0)
-TESTS = [str(Path(__file__).parents[1] / "tests" / room) for room in ("distill", "search")]
+TESTS = [str(Path(__file__).parents[1] / "tests" / room) for room in ("data", "distill", "search")]
 
 
 class Outcomes:

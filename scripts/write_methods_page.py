@@ -95,28 +95,35 @@ def options_table() -> list[str]:
 
 
 def measured() -> list[str]:
-    """Give the figures, or say that there are none."""
-    if not RESULT.exists():
+    """Give the figures, or say that there are none; a measurement under way has none yet."""
+    result = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {}
+    if "best_on_validation" not in result:
         return ["Not yet measured."]
-    result = json.loads(RESULT.read_text(encoding="utf-8"))
     sys.path.append(str(RESULT.parent))
     table: list[str] = importlib.import_module("method_table").table(result)
     versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
     about = [f"{result['date']}; {result['hardware']}; {versions}."]
-    return [*about, "", *_teachers(result.get("studies", {})), "", *_best(result), *table]
-
-
-def _best(result: Mapping[str, Any]) -> list[str]:
-    best = result.get("best_on_validation")
-    return [f"Best on validation: {', '.join(f'`{name}`' for name in best)}.", ""] if best else []
+    best = ", ".join(f"`{name}`" for name in result["best_on_validation"])
+    about += ["", f"Best on validation, in this order: {best}."]
+    return [*about, "", *_teachers(result["studies"]), "", *table]
 
 
 def _teachers(studies: Mapping[str, Any]) -> list[str]:
     lines = _head(["study", "images: train / validation / test", "those who teach, top1 on test"])
+    # The teacher that one study hands to another one goes by the name that it has in the first.
+    named = {
+        each["digest"]: each["name"]
+        for study in studies.values()
+        for each in study["networks"]
+        if each["trained_s"] is not None
+    }
     for name, study in sorted(studies.items()):
         n, networks = study["n"], study["networks"]
         images = " / ".join(f"{n[split]:,}" for split in ("train", "validation", "test"))
-        taught = ", ".join(f"{each['name']} {100 * each['test_top1']:.1f}" for each in networks)
+        taught = ", ".join(
+            f"{named.get(each['digest'], each['name'])} {100 * each['test_top1']:.1f}"
+            for each in networks
+        )
         lines.append(_line([name, images, taught]))
     return lines
 

@@ -1,4 +1,5 @@
 import json
+from dataclasses import asdict
 
 from autokd.runs.record import Record, RungResult
 
@@ -19,6 +20,12 @@ def test_a_record_survives_json() -> None:
     record = _record().with_rung(RungResult(3, {"top1": 0.9}, {"top1": 0.01}, 2.0, True, "first"))
     record = record.with_rung(RungResult(9, {"top1": 0.95}, recall_changes=(-0.1, 0.0)))
     assert Record.from_dict(json.loads(json.dumps(record.as_dict()))) == record
+
+
+def test_a_record_is_written_field_by_field() -> None:
+    record = _record().with_rung(RungResult(3, {"top1": 0.9}, {"top1": 0.01}, 2.0, True, "first"))
+    closed = record.with_rung(RungResult(9, {"top1": 0.95})).ended("complete", at_s=3.0)
+    assert json.dumps(closed.as_dict()) == json.dumps(asdict(closed))  # the same order of keys
 
 
 def test_a_record_from_before_changes_of_recall_were_kept_is_read() -> None:

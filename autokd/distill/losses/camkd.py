@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from autokd.distill.losses.map_layers import Standardised
 from autokd.distill.losses.map_terms import channel_pairs, map_pairs
 from autokd.distill.losses.seen import Seen, Setting
 from autokd.distill.losses.several import soft_losses_of_each, teacher_logits
@@ -24,8 +25,8 @@ class Camkd(nn.Module):
     """Hard labels, the teachers' logits and the teacher's last map, weighted image by image.
 
     Attributes:
-        adaptor: From the channels of the student's last map to those of the teacher's; it is
-            dropped after training.
+        adaptor: From the channels of the student's last map to those of the teacher's, ending in
+            batch normalisation; it is dropped after training.
 
     Args:
         setting: Gives the channels of the maps, and the epochs.
@@ -38,7 +39,9 @@ class Camkd(nn.Module):
 
     Source: Zhang et al. 2022, arXiv:2201.00007, section 2. Weights sum to 1 over the teachers; the
         authors' code then divides by their number K once more, so that its alpha and beta are K
-        times ours.
+        times ours. Its adaptor also ends in batch normalisation, without which a weight of 50
+        makes training unstable at usual learning rates; no rectifier follows here, since the
+        teacher's maps may be negative.
     """
 
     def __init__(self, setting: Setting, *, temperature: float, alpha: float, beta: float) -> None:
@@ -47,7 +50,10 @@ class Camkd(nn.Module):
         self._alpha = alpha
         self._beta = beta
         self._first_epoch = 1.0 / setting.n_epochs
-        self.adaptor = nn.Conv2d(*channel_pairs(setting)[-1], kernel_size=1)
+        channels = channel_pairs(setting)[-1]
+        self.adaptor = nn.Sequential(
+            nn.Conv2d(*channels, kernel_size=1, bias=False), Standardised(channels[1])
+        )
 
     def forward(self, seen: Seen) -> Tensor:
         """Compute the loss.

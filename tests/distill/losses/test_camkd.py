@@ -50,6 +50,18 @@ def _made(*, alpha: float = 0.7, beta: float = 3.0, n_epochs: int = 5) -> Camkd:
     return Camkd(_setting(n_epochs), temperature=2.0, alpha=alpha, beta=beta).double()
 
 
+def _kernel(loss: Camkd) -> Tensor:
+    kernel = loss.adaptor[0].weight
+    assert isinstance(kernel, Tensor)
+    return kernel
+
+
+def _adapted(loss: Camkd, maps: Tensor) -> Tensor:
+    pooled = functional.avg_pool2d(maps, 2)
+    mapped = torch.einsum("oc,bchw->bohw", _kernel(loss)[:, :, 0, 0], pooled)
+    return functional.batch_norm(mapped, None, None, training=True)
+
+
 def _several(seen: Seen) -> list[Tensor]:
     assert seen.teacher_logits is not None
     assert seen.more_logits is not None
@@ -110,16 +122,12 @@ def test_terms_are_weighted_image_by_image() -> None:
     loss, seen = _made(), _seen()
     weights = confidence_weights(torch.stack(_several(seen), dim=1), LABELS)
     total = hard_loss(seen.student_logits, LABELS)
+    adapted = _adapted(loss, seen.student_maps[1])
     for i in range(3):
         for k, teacher in enumerate(_several(seen)):
             row = soft_loss(seen.student_logits[i : i + 1], teacher[i : i + 1], temperature=2.0)
             total = total + 0.7 * weights[i, k] * row / 3
-        kernel = loss.adaptor.weight[:, :, 0, 0]
-        pooled = functional.avg_pool2d(seen.student_maps[1][i], 2)
-        adapted = torch.einsum("oc,chw->ohw", kernel, pooled)
-        assert loss.adaptor.bias is not None
-        adapted = adapted + loss.adaptor.bias[:, None, None]
-        distance = (adapted - seen.teacher_maps[1][i]).square().mean()
+        distance = (adapted[i] - seen.teacher_maps[1][i]).square().mean()
         total = total + 3.0 * weights[i, 0] * distance / 3
     torch.testing.assert_close(loss(seen), total)
 
@@ -142,12 +150,12 @@ def test_derivative_agrees_with_finite_differences() -> None:
 
     def value(logits: Tensor, maps: Tensor, kernel: Tensor) -> Tensor:
         shown = replace(seen, student_logits=logits, student_maps=(seen.student_maps[0], maps))
-        parameters = {"adaptor.weight": kernel}
+        parameters = {"adaptor.0.weight": kernel}
         result: Tensor = torch.func.functional_call(loss, parameters, (shown,))
         return result
 
-    kernel = loss.adaptor.weight
-    assert torch.autograd.gradcheck(value, (seen.student_logits, seen.student_maps[1], kernel))
+    inputs = (seen.student_logits, seen.student_maps[1], _kernel(loss))
+    assert torch.autograd.gradcheck(value, inputs)
 
 
 def test_a_loaded_adaptor_goes_on_as_the_saved_one() -> None:
