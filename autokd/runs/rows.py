@@ -1,7 +1,7 @@
 """Writes a study's trials as rows of the tables that Optuna keeps them in.
 
 Optuna's storage makes an object of every row that it touches, and asks the database before every
-write whether the trial may still be written: some forty statements for a trial that autokd
+write whether the trial may still be written: some thirty statements for a trial that autokd
 creates, grows and ends in four writes. Here each of these is one transaction of one statement a
 table. Tables and column types are those of Optuna's own models, so that Optuna reads what its own
 storage would have written; a test compares the two.
