@@ -26,12 +26,16 @@ def front_table(run: "Run") -> Table:
     table = Table(title=f"Pareto front of {run.spec.title}", title_justify="left")
     for column in ("trial", *names, "of teacher's params", "test top1"):
         table.add_column(column, justify="right")
+    has_methods = len(run.spec.search_space.methods) > 1
+    if has_methods:
+        table.add_column("method")
     for _, row in front.iterrows():
         table.add_row(
             str(row["trial"]),
             *(_shown(name, row[name]) for name in names),
             "-" if size is None else f"{row['params'] / size:.2%}",
             _shown("top1", row["test_top1"]),
+            *([row["kd.method"]] if has_methods else []),
         )
     known = {"top1": teacher["top1"], "params": nan if size is None else size}
     table.add_section()

@@ -3,10 +3,13 @@
 Optuna's PED-ANOVA handles conditional parameters and, with several objectives, scores how well a
 parameter separates the trials that came near the front from the rest. It reads the objectives as
 the hypervolume does, (1 - top1, log10 params) and so on. With few trials the shares are noise;
-below `MIN_TRIALS` none are given. Of more than `MAX_TRIALS` so many are taken, spread evenly over
-the search, so that a report need not wait.
+below `MIN_TRIALS` none are given, and none for a parameter that fewer trials have, as those of a
+distillation method that was seldom drawn. Of more than `MAX_TRIALS` so many are taken, spread
+evenly over the search, so that a report need not wait.
 """
 
+import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -44,8 +47,8 @@ def importances(records: Sequence[Record], spec: StudySpec) -> dict[str, float]:
         spec: The study.
 
     Returns:
-        Share by parameter, largest first, summing to one; empty when there are fewer than
-        `MIN_TRIALS` complete records.
+        Share by parameter, largest first, summing to one; only of those that at least `MIN_TRIALS`
+        complete records have.
 
     Source: Watanabe, Bansal, Hutter 2023, arXiv:2304.10255, as Optuna implements it.
     """
@@ -53,7 +56,10 @@ def importances(records: Sequence[Record], spec: StudySpec) -> dict[str, float]:
     if len(complete) < MIN_TRIALS:
         return {}
     study = cast(optuna.Study, _Trials(_trials(complete, spec)))
-    return dict(get_param_importances(study, evaluator=PedAnovaImportanceEvaluator()))
+    with warnings.catch_warnings():
+        # Of the trials near the front fewer than two may have a parameter; its share says so.
+        warnings.filterwarnings("ignore", "Some regimes for parameter", UserWarning)
+        return dict(get_param_importances(study, evaluator=PedAnovaImportanceEvaluator()))
 
 
 def optuna_distribution(domain: Domain) -> BaseDistribution | None:
@@ -98,7 +104,12 @@ def _thinned(records: Sequence[Record]) -> list[Record]:
 
 def _trials(records: Sequence[Record], spec: StudySpec) -> list[FrozenTrial]:
     dimensions = spec.search_space.dimensions()
-    searched = {d.name: found for d in dimensions if (found := optuna_distribution(d.domain))}
+    had = Counter(name for record in records for name in record.point)
+    searched = {
+        d.name: found
+        for d in dimensions
+        if had[d.name] >= MIN_TRIALS and (found := optuna_distribution(d.domain))
+    }
     raw = [[record.metrics[axis.metric] for axis in spec.axes] for record in records]
     values = minimised(np.array(raw), spec.axes)
     return [

@@ -1,10 +1,12 @@
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from rich.console import Console
 
 from autokd.cli.tables import front_table
+from autokd.domains import CategoricalDomain
 from autokd.runs import Ledger, load_run
 
 
@@ -24,6 +26,17 @@ def test_the_front_is_a_row_a_student_with_the_teacher_last(run_cli: Any, tiny_r
         assert f"{row['params'] / run.teacher['params']:.2%}" in text
     assert f"{run.teacher['params']:,}" in text
     assert "optimistic" in text
+
+
+def test_methods_are_shown_where_they_are_searched(run_cli: Any, tiny_run: Path) -> None:
+    run = load_run(tiny_run)
+    assert "method" not in _text(run)
+    space = run.spec.search_space
+    both = {**space.kd, "method": CategoricalDomain(type="categorical", choices=("none", "kd"))}
+    spec = run.spec.model_copy(update={"search_space": space.model_copy(update={"kd": both})})
+    text = _text(SimpleNamespace(spec=spec, front=run.front, teacher=run.teacher))
+    assert "method" in text
+    assert text.count(" kd ") == len(run.front())
 
 
 def test_a_teacher_of_unknown_size_leaves_gaps(run_cli: Any, tiny_run: Path) -> None:

@@ -111,6 +111,16 @@ def test_searched_parameters_alone_have_shares(spec: StudySpec) -> None:
     assert set(importances(_records(40), spec)) == set(DISTRIBUTIONS)
 
 
+def test_a_parameter_that_few_trials_have_has_no_share(spec: StudySpec) -> None:
+    records = _records(60)
+    soft = [record for record in records if record.point["kd.method"] == "kd"]
+    hard = [record for record in records if record.point["kd.method"] == "none"]
+    assert "kd.temperature" in importances([*hard, *soft[:MIN_TRIALS]], spec)
+    shares = importances([*hard, *soft[: MIN_TRIALS - 1]], spec)
+    assert "kd.temperature" not in shares
+    assert sum(shares.values()) == pytest.approx(1.0)
+
+
 def test_complete_records_alone_count(spec: StudySpec) -> None:
     complete = _records(MIN_TRIALS)
     stopped = _records(50, outcome="stopped")
