@@ -132,10 +132,10 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> 
     return facts(autokd.search(tiny(), run_dir=path, workers=1, cache_dir=cache_dir, device="cpu"))
 
 
-def begin(folder: Path, cache_dir: Path) -> subprocess.Popen[bytes]:
+def begin(folder: Path, cache_dir: Path, *options: str) -> subprocess.Popen[bytes]:
     (folder / "tiny.toml").write_text(TINY_TOML)
     return subprocess.Popen(
-        [sys.executable, "-m", "autokd", "search", "tiny.toml", "--workers", "1"],
+        [sys.executable, "-m", "autokd", "search", "tiny.toml", "--workers", "1", *options],
         cwd=folder,
         env={**os.environ, "XDG_CACHE_HOME": str(cache_dir.parent), "OMP_NUM_THREADS": "1"},
         start_new_session=True,
@@ -198,7 +198,8 @@ def test_a_killed_search_resumes_as_if_it_had_not_been(
 def test_ctrl_c_ends_a_search_with_report_and_resume_command(
     tmp_path: Path, cache_dir: Path
 ) -> None:
-    process = begin(tmp_path, cache_dir)
+    # More trials than it can finish while a busy machine looks at the first ones.
+    process = begin(tmp_path, cache_dir, "--trials", "1000")
     folder = tmp_path / "runs" / "tiny"
     wait_until(lambda: len(shown(folder)) > 1, process=process)
     process.send_signal(signal.SIGINT)
