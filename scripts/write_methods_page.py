@@ -105,6 +105,10 @@ def measured() -> list[str]:
     about = [f"{result['date']}; {result['hardware']}; {versions}."]
     best = ", ".join(f"`{name}`" for name in result["best_on_validation"])
     about += ["", f"Best on validation, in this order: {best}."]
+    done = {name.split("/")[0] for name in result["units"]}
+    missing = sorted({"digits", "fashion_mnist"} - done)
+    if missing:
+        about += ["", f"Not yet measured, and not in the means: {', '.join(missing)}."]
     return [*about, "", *_teachers(result["studies"]), "", *table]
 
 
