@@ -8,18 +8,33 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "load_run", "load_student", "load_study", "search"]
+__all__ = [
+    "AutokdSampler",
+    "Earlier",
+    "Preview",
+    "__version__",
+    "load_run",
+    "load_student",
+    "load_study",
+    "note_rung",
+    "search",
+]
 
 if TYPE_CHECKING:
     from autokd.export.folder import load_student
     from autokd.runs.run import load_run
+    from autokd.sampler import AutokdSampler, Earlier, Preview, note_rung
     from autokd.search.api import search
     from autokd.study import load_study
 
 _HOMES = {
+    "AutokdSampler": "autokd.sampler",
+    "Earlier": "autokd.sampler",
+    "Preview": "autokd.sampler",
     "load_run": "autokd.runs.run",
     "load_student": "autokd.export.folder",
     "load_study": "autokd.study",
+    "note_rung": "autokd.sampler",
     "search": "autokd.search.api",
 }
 

@@ -119,8 +119,10 @@ def goes_on(candidate: ArrayLike, others: ArrayLike, *, reference: ArrayLike, et
     1. being below the reference point in every objective: no other result counts as good;
     2. Pareto rank;
     3. the turn in which greedy choice takes them within their rank: always the one that adds most
-       hypervolume to those already taken. The first is the best compromise, a near copy of it
-       comes late, and an extreme comes when what it dominates is worth it, not before;
+       hypervolume to those already taken, and of others that add as much the one lower in the
+       first objective, then in the next. The first is the best compromise, a near copy of it
+       comes late, and an extreme comes when what it dominates is worth it, not before. Gains that
+       are equal but for rounding are not told from different ones;
     4. the order of arrival: the candidate comes after its equals.
 
     Args:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Parameter", "Point", "Value", "part"]
+__all__ = ["GENERATOR", "Parameter", "Point", "Value", "part"]
 
 TypeName = Literal["int", "float", "categorical"]
 
@@ -18,6 +18,11 @@ Value = int | float | str | bool
 
 Point = Mapping[str, Value]
 """One drawn value for every active parameter by full name: ``{"kd.temperature": 4.0, ...}``."""
+
+GENERATOR = "generator"
+"""Name under which a point says that another generator than the search space's draws its students:
+that of a baseline, whose ``architecture`` part this generator reads.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """The tables of a study file: data, training, fidelity, objectives and the rest.
 
-Each is a plain record with its own checks. Views and those who teach have modules of their own,
-`autokd.views` and `autokd.teaching`. What holds between tables is checked in `autokd.study`.
+Each is a plain record with its own checks. Views, bounds and those who teach have modules of
+their own, `autokd.views`, `autokd.constraints` and `autokd.teaching`. What holds between tables is
+checked in `autokd.study`.
 """
 
 from typing import Annotated, ClassVar, Literal, Self
@@ -15,7 +16,6 @@ from autokd.pareto import Axis
 __all__ = [
     "METRICS",
     "Budget",
-    "Constraints",
     "DataSpec",
     "Direction",
     "Fidelity",
@@ -23,6 +23,7 @@ __all__ = [
     "Metric",
     "Objective",
     "SamplerSpec",
+    "Schedule",
     "Training",
 ]
 
@@ -43,6 +44,9 @@ Metric = Literal[
 
 Direction = Literal["minimize", "maximize"]
 """Which way an objective goes."""
+
+Schedule = Literal["restart", "long", "branch", "average"]
+"""How the learning rate goes to the rungs."""
 
 METRICS: dict[Metric, Direction] = {
     "top1": "maximize",
@@ -117,13 +121,20 @@ class Training(Checked):
         learning_rate: Peak learning rate of SGD with Nesterov momentum.
         momentum: Momentum, in [0, 1).
         weight_decay: L2 penalty on weights of more than one dimension.
-        warmup_fraction: Share of each rung's steps over which the learning rate rises from 0.
+        warmup_fraction: Share of a rung's steps over which the learning rate rises from 0: of each
+            rung's where the schedule restarts, of the lowest rung's where it warms up once.
         precision: ``float32``, or ``auto``: bfloat16 where the device gains from it.
         cuda_graph: ``auto`` records the training step on a CUDA device and replays it, and goes on
             without where that fails; ``off`` never does. Results are the same up to rounding.
         recompute: Whether what convolutions read is dropped and worked out again in the backward
             pass: less memory, more time. A trial short of memory is begun again with it anyway.
+        schedule: How the learning rate goes to the rungs, and what is scored there. ``restart``
+            rises and falls once for each rung; ``long`` once over all epochs to the top rung;
+            ``branch`` keeps the rate, and scores a copy that is decayed over the rung's last
+            epochs; ``average`` keeps it, and scores the mean of the weights of the last steps.
     """
+
+    later: ClassVar = frozenset({"schedule"})
 
     batch_size: _PositiveInt = 64
     learning_rate: _PositiveFloat = 0.1
@@ -133,6 +144,7 @@ class Training(Checked):
     precision: Literal["float32", "auto"] = "float32"
     cuda_graph: Literal["auto", "off"] = "auto"
     recompute: bool = False
+    schedule: Schedule = "restart"
 
 
 class Fidelity(Checked):
@@ -203,22 +215,6 @@ class Objective(Checked):
         return Axis(self.metric, self.direction, scale, self.reference)
 
 
-class Constraints(Checked):
-    """Bounds that are checked before training: an infeasible student is never trained.
-
-    Attributes:
-        max_params: Largest number of weights.
-        max_macs: Most multiply-accumulates per image.
-        max_latency_s: Longest seconds per batch, as ``[latency]`` measures them.
-        max_peak_bytes: Largest peak of activations, bytes.
-    """
-
-    max_params: _PositiveInt | None = None
-    max_macs: _PositiveInt | None = None
-    max_latency_s: _PositiveFloat | None = None
-    max_peak_bytes: _PositiveInt | None = None
-
-
 class Latency(Checked):
     """How latency is measured, where an objective or a constraint asks for it.
 
@@ -237,21 +233,36 @@ class SamplerSpec(Checked):
     """What proposes points.
 
     Attributes:
-        name: ``tpe`` (multivariate, grouped, with a constant liar), ``nsga2``, ``gp`` or
-            ``random``.
-        startup_trials: Trials drawn at random before a model is used.
-        memory: Finished trials to which ``tpe`` and ``gp`` fit their model, >= startup_trials: up
-            to half as many again, then the better half and the latest. It bounds the time of a
-            proposal; 300 keep it near ten milliseconds.
+        name: ``autokd``, our own (`autokd.sampler`); of Optuna's ``tpe`` (multivariate, grouped,
+            with a constant liar), ``nsga2``, ``gp`` or ``random``.
+        startup_trials: Trials drawn at random before a model is used; None means 4 for
+            ``autokd``, which counts finished ones, and 10 for the others.
+        memory: Finished trials to which ``autokd``, ``tpe`` and ``gp`` fit their model, >=
+            startup_trials: up to half as many again, then the better half and the latest. It
+            bounds the time of a proposal.
+        previews: Points whose students ``autokd`` draws for a proposal, to know their size.
     """
 
-    name: Literal["tpe", "nsga2", "gp", "random"] = "tpe"
-    startup_trials: _PositiveInt = 10
+    later: ClassVar = frozenset({"previews"})
+
+    name: Literal["autokd", "tpe", "nsga2", "gp", "random"] = "autokd"
+    startup_trials: _PositiveInt | None = None
     memory: _PositiveInt = 300
+    previews: _PositiveInt = 16
+
+    @property
+    def n_startup(self) -> int:
+        """Trials drawn at random before a model is used."""
+        return self.startup_trials or (4 if self.name == "autokd" else 10)
+
+    @property
+    def asks_ahead(self) -> bool:
+        """Whether the next point is proposed while trials run, since it takes a while."""
+        return self.name == "autokd"
 
     @model_validator(mode="after")
     def _remembers_its_start(self) -> Self:
-        least = max(2, self.startup_trials)
+        least = max(2, self.n_startup)
         if self.memory < least:
             raise illegal("memory", f"must be at least {least}, found {self.memory}")
         return self

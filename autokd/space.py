@@ -27,9 +27,9 @@ from autokd.domains import (
     values,
 )
 from autokd.errors import DefinitionError
-from autokd.graphs import GENERATORS
+from autokd.graphs import GENERATORS, Generator
 from autokd.kd_table import METHOD, Dimension, check_kd, flattened, kd_dimensions
-from autokd.parameters import Parameter, Point
+from autokd.parameters import GENERATOR, Parameter, Point
 
 __all__ = [
     "METHOD",
@@ -105,6 +105,17 @@ class SearchSpace(Checked):
             and not isinstance(dimension.domain, FixedDomain)
             and dimension.methods != set(self.methods)
         ]
+
+    def generator_of(self, point: Point) -> Generator:
+        """Find what draws a point's students.
+
+        Args:
+            point: A point of this space, or a baseline, which names a generator of its own.
+
+        Returns:
+            The generator.
+        """
+        return GENERATORS[str(point.get(GENERATOR, self.generator))]
 
     def active(self, point: Point) -> tuple[Dimension, ...]:
         """List the parameters that a point with this method has.

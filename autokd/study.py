@@ -16,6 +16,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import Field, model_validator
 
 from autokd.checking import Checked, illegal, validate
+from autokd.constraints import Constraints
 from autokd.definitions import find, read, shown
 from autokd.errors import DefinitionError
 from autokd.methods import Needs, find_method
@@ -24,7 +25,6 @@ from autokd.requirements import check_requirements, united
 from autokd.sections import (
     METRICS,
     Budget,
-    Constraints,
     DataSpec,
     Direction,
     Fidelity,
@@ -32,9 +32,11 @@ from autokd.sections import (
     Metric,
     Objective,
     SamplerSpec,
+    Schedule,
     Training,
 )
 from autokd.space import SearchSpace, read_space
+from autokd.start import Start
 from autokd.teaching import AssistantSpec, Features, TeacherSpec
 from autokd.views import TableKind, ViewsSpec
 
@@ -52,6 +54,8 @@ __all__ = [
     "Metric",
     "Objective",
     "SamplerSpec",
+    "Schedule",
+    "Start",
     "StudySpec",
     "TeacherSpec",
     "Training",
@@ -65,6 +69,8 @@ COST_OPTIONS = frozenset({"cuda_graph", "recompute"})
 """Options of `Training` that change what training costs, and not what comes out of it."""
 
 _MEASURED = ("top1", "ece", "agreement", "nll", "kl", "cev", "sde")
+_LEAST_TOP1 = 1e-6
+"""A bound below the top1 of a student that gets a single image right."""
 
 
 class StudySpec(Checked):
@@ -80,18 +86,20 @@ class StudySpec(Checked):
         features: Which maps of the teacher are compared, for methods that read them.
         training: How students are trained.
         fidelity: Ladder of rungs.
-        objectives: At least one; the first one measured on images decides what ``--best`` means.
+        objectives: At least one, and at least one that is measured on images unless ``min_top1``
+            bounds top1.
         budget: When to stop.
         views: Augmented passes.
         sampler: What proposes points.
-        constraints: Bounds checked before training.
+        start: What is tried before the sampler is asked.
+        constraints: Bounds on what is known before training, and on top1.
         latency: How latency is measured.
         family_size: Students drawn from a point's family and trained in one trial; metrics are
             their mean.
         seed: Seed of the study: points, graphs, weights and batches follow from it.
     """
 
-    later: ClassVar = frozenset({"teachers", "assistants", "features"})
+    later: ClassVar = frozenset({"teachers", "assistants", "features", "start"})
 
     title: str
     search_space: SearchSpace
@@ -106,6 +114,7 @@ class StudySpec(Checked):
     budget: Budget
     views: ViewsSpec = ViewsSpec()
     sampler: SamplerSpec = SamplerSpec()
+    start: Start = Start()
     constraints: Constraints = Constraints()
     latency: Latency = Latency()
     family_size: Annotated[int, Field(ge=1)] = 1
@@ -116,8 +125,9 @@ class StudySpec(Checked):
         metrics = [objective.metric for objective in self.objectives]
         if len(set(metrics)) < len(metrics):
             raise illegal("objectives", f"must name different metrics, found {metrics}")
-        if not set(metrics) & set(_MEASURED):
-            raise illegal("objectives", f"must name one of {list(_MEASURED)}, found {metrics}")
+        if not set(metrics) & set(_MEASURED) and self.constraints.min_top1 is None:
+            legal = f"must name one of {list(_MEASURED)} unless constraints.min_top1 is set"
+            raise illegal("objectives", f"{legal}, found {metrics}")
         conditional = self.search_space.conditional()
         if self.sampler.name == "gp" and conditional:
             # Optuna's gp would draw them at random, with no more than a warning.
@@ -143,6 +153,18 @@ class StudySpec(Checked):
         return tuple(objective.axis for objective in self.objectives)
 
     @property
+    def race_axes(self) -> tuple[Axis, ...]:
+        """What the race compares: the objectives, and top1 where it is bounded and no objective.
+
+        Without it a race for the fewest params would stop whoever might reach ``min_top1``. Every
+        top1 above 0 counts.
+        """
+        axes = self.axes
+        if self.constraints.min_top1 is None or any(axis.metric == "top1" for axis in axes):
+            return axes
+        return (*axes, Axis("top1", "maximize", "linear", 0.0))
+
+    @property
     def needs_latency(self) -> bool:
         """Whether latency has to be measured."""
         is_objective = any(objective.metric == "latency_s" for objective in self.objectives)
@@ -158,10 +180,12 @@ class StudySpec(Checked):
 
         Returns:
             The same study with few images, two rungs, short teachers without a bound on their
-            accuracy, short assistants, and a handful of trials.
+            accuracy, short assistants, a ``min_top1`` that no student misses, one baseline at
+            most, and a handful of trials.
         """
         limit = min(self.data.train_limit or 256, 256)
         quick = {"epochs": 1, "min_top1": 0.0}
+        least = None if self.constraints.min_top1 is None else _LEAST_TOP1
         return self.model_copy(
             update={
                 "data": self.data.model_copy(update={"train_limit": limit}),
@@ -170,6 +194,8 @@ class StudySpec(Checked):
                 "assistants": tuple(a.model_copy(update={"epochs": 1}) for a in self.assistants),
                 "fidelity": Fidelity(min_epochs=1, max_epochs=2, eta=2),
                 "budget": Budget(trials=4),
+                "start": Start(chain=self.start.chain[:1]),
+                "constraints": self.constraints.model_copy(update={"min_top1": least}),
                 "family_size": min(self.family_size, 2),
             }
         )

@@ -26,6 +26,12 @@ def imported_digest(modules: Iterable[str]) -> str:
     return digest.hexdigest()[:12]
 
 
+def modules_digest(modules: Iterable[str]) -> str:
+    """Hash modules alone, without what they import."""
+    code = [f"{name}\n{_code(name)}\n" for name in sorted(modules)]
+    return hashlib.sha256("".join(code).encode()).hexdigest()[:12]
+
+
 def _closure(modules: Iterable[str]) -> set[str]:
     found: set[str] = set()
     waiting = [*modules]

@@ -40,12 +40,12 @@ from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 
 import autokd
-import autokd.search.loop as loop_module
+import autokd.search.family as family_module
 from autokd.graphs import InputShape
 from autokd.runs import Ledger, RunFolder, RungResult
 from autokd.runs.storage import close_storage, open_storage
 from autokd.search.crew import Handler, Task
-from autokd.search.family import draw_family, slot_seed
+from autokd.search.family import draw_family, make_draw, slot_seed
 from autokd.search.loop import Loop
 from autokd.search.progress import Silent
 from autokd.students import build, save_weights
@@ -146,7 +146,7 @@ class Search:
         with closing(Ledger(url, "overhead", keeps_connection=True)) as ledger:
             loop = Loop(
                 spec,
-                SHAPE,
+                make_draw(self.spec, SHAPE),
                 folder=self.folder,
                 ledger=ledger,
                 crew=crew,
@@ -158,7 +158,7 @@ class Search:
             clock = Clock(self.parts)
             clock.watch(loop._proposer, "propose", "proposed")
             clock.watch(loop._proposer, "learn", "told")
-            clock.watch(loop_module, "draw_family", "drawn")
+            clock.watch(family_module, "draw_family", "drawn")
             clock.watch(loop, "_costs", "counted")
             clock.watch(loop._board, "race", "raced")
             clock.watch(loop._board, "keep", "raced")
@@ -169,7 +169,7 @@ class Search:
             try:
                 loop.run()
             finally:
-                loop_module.draw_family = draw_family
+                family_module.draw_family = draw_family
             self.folder = RunFolder(self.folder.path)
         self.seconds = [late - early for early, late in pairwise(crew.marks)]
         return restored

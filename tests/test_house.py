@@ -240,8 +240,8 @@ def test_every_method_has_a_loss_with_its_parameters(method: Method) -> None:
     assert len(arguments) == len(keywords) + 1  # what it sees, or the setting it is made in
 
 
-@pytest.mark.parametrize("name", sorted(literal(SamplerSpec, "name")))
-def test_every_sampler_of_a_study_can_be_made(name: str) -> None:
+@pytest.mark.parametrize("name", sorted(literal(SamplerSpec, "name") - {"autokd"}))
+def test_every_sampler_of_optunas_that_a_study_names_can_be_made(name: str) -> None:
     spec = SamplerSpec.model_validate({"name": name})
     assert name in type(make_sampler(spec, seed=0)).__name__.lower().replace("nsgaii", "nsga2")
 

@@ -1,8 +1,12 @@
 """The package's own names: found lazily, listed, and nothing else."""
 
+import math
 import re
+import statistics
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,3 +37,15 @@ def test_importing_the_package_imports_none_of_its_rooms() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert found.stdout == "[]\n"
+
+
+def test_the_readmes_example_of_an_own_study_finds_a_front() -> None:
+    text = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n([^`]*AutokdSampler[^`]*)```", text)
+    names: dict[str, Any] = {}
+    exec(example, names)
+    front = names["study"].best_trials
+    assert len(names["study"].trials) == 20
+    assert len(front) >= 8
+    rates = [trial.params["rate"] for trial in names["study"].trials[10:]]
+    assert statistics.median(abs(math.log10(rate) + 2) for rate in rates) < 0.2

@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 
 from autokd.checking import Checked, validate
+from autokd.constraints import Constraints
 from autokd.errors import DefinitionError
 from autokd.fidelity import Ladder
 from autokd.pareto import Axis
 from autokd.sections import (
     METRICS,
     Budget,
-    Constraints,
     DataSpec,
     Fidelity,
     Latency,
@@ -64,6 +64,7 @@ def objective(metric: str, reference: float, **changes: str) -> dict[str, Any]:
         (Training, {"learning_rate": 0}, r"\[learning_rate\] must be greater than 0, found 0$"),
         (Training, {"precision": "float16"}, r"\[precision\] must be one of \['float32', 'auto'"),
         (Training, {"cuda_graph": "on"}, r"\[cuda_graph\] must be one of \['auto', 'off'\]"),
+        (Training, {"schedule": "brnch"}, r"\[schedule\] must be one of .* mean 'branch'\?$"),
         (Training, {"recompute": 1}, r"\[recompute\] must be true or false, found 1$"),
         (Fidelity, {"min_epochs": 3}, r"\[max_epochs\] is missing$"),
         (
@@ -113,6 +114,7 @@ def test_illegal_value_is_refused_with_key_and_legal_values(
         (DataSpec, {"source": "cifar10", "root": "."}),
         (DataSpec, {"source": "digits", "tuning_fraction": 0.3, "images_per_class": 5}),
         (Training, {"learning_rate": 1}),
+        (Training, {"schedule": "average"}),
         (Fidelity, {"min_epochs": 4, "max_epochs": 4}),
         (Budget, {"seconds": 60}),
         (Budget, {"trials": 1}),

@@ -280,3 +280,9 @@ def test_file_of_ones_own_is_read_and_named(
     Path("mine.toml").write_text('title = "Mine"\ngenerator = "chains"\n[architecture]\n[kd]\n')
     with pytest.raises(DefinitionError, match=r"^mine\.toml: \[generator\] must be one of"):
         load_space("mine.toml")
+
+
+def test_a_point_is_drawn_by_the_space_s_generator_unless_it_names_its_own() -> None:
+    found = space()
+    assert found.generator_of(POINT).name == found.generator == "chain"
+    assert found.generator_of({**POINT, "generator": "flat"}) is GENERATORS["flat"]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from autokd.constraints import Constraints
 from autokd.definitions import find, names
 from autokd.errors import DefinitionError
 from autokd.methods import Needs
@@ -89,7 +90,7 @@ def changed(**values: Any) -> Edit:
         ),
         (
             lambda raw: raw["objectives"].pop(0),
-            r"\[objectives\] must name one of \['top1', 'ece', .*\], found \['params'\]$",
+            r"\[objectives\] must name one of \['top1', .* unless .*min_top1 is set, found \['pa",
         ),
         (changed(budget={}), r"\[budget.trials\] is missing: a budget needs trials, seconds or"),
         (
@@ -150,7 +151,7 @@ def test_shipped_study_counts_every_student_of_its_space(name: str) -> None:
     spec = load_study(name)
     sizes = {d.name: d.domain for d in spec.search_space.dimensions()}
     largest = sizes["architecture.params_budget"].model_dump()["high"]
-    reference = next(o.reference for o in spec.objectives if o.metric == "params")
+    reference = next((o.reference for o in spec.objectives if o.metric == "params"), math.inf)
     assert 1.03 * largest <= reference  # a budget is hit within 3 %
 
 
@@ -202,8 +203,43 @@ def test_study_that_searches_the_method_offers_many_and_compares_with_plain_dist
     assert spec.fidelity == plain.fidelity
 
 
+def test_bounded_study_asks_for_the_best_student_of_a_size_and_is_digits_otherwise() -> None:
+    spec, plain = load_study("digits_bounded"), load_study("digits")
+    assert [objective.metric for objective in spec.objectives] == ["top1"]
+    assert spec.constraints == Constraints(max_params=20_000)
+    same = {"title", "objectives", "constraints"}
+    assert spec.model_dump(exclude=same) == plain.model_dump(exclude=same)
+
+
 def test_axes_are_the_objectives_in_their_order() -> None:
     assert [axis.metric for axis in study().axes] == ["top1", "params"]
+
+
+SIZE: dict[str, Any] = {"metric": "params", "direction": "minimize", "reference": 1e6}
+ECE: dict[str, Any] = {"metric": "ece", "direction": "minimize", "reference": 0.5}
+
+
+def test_size_alone_is_an_objective_where_top1_is_bounded() -> None:
+    smallest = study(changed(objectives=[SIZE], constraints={"min_top1": 0.9}))
+    assert [axis.metric for axis in smallest.axes] == ["params"]
+
+
+@pytest.mark.parametrize(
+    ("objectives", "constraints", "raced"),
+    [
+        ([SIZE], {"min_top1": 0.9}, ["params", "top1"]),
+        ([ECE, SIZE], {"min_top1": 0.9}, ["ece", "params", "top1"]),
+        ([ECE, SIZE], {"max_params": 9}, ["ece", "params"]),
+        (RAW["objectives"], {"min_top1": 0.9}, ["top1", "params"]),
+        (RAW["objectives"], {}, ["top1", "params"]),
+    ],
+)
+def test_race_compares_top1_where_it_is_bounded_and_no_objective(
+    objectives: list[dict[str, Any]], constraints: dict[str, Any], raced: list[str]
+) -> None:
+    spec = study(changed(objectives=objectives, constraints=constraints))
+    assert [axis.metric for axis in spec.race_axes] == raced
+    assert spec.race_axes[: len(objectives)] == spec.axes
 
 
 @pytest.mark.parametrize(
@@ -249,6 +285,15 @@ def test_smoke_shortens_every_network_that_the_study_trains() -> None:
     assert [a.epochs for a in small.assistants] == [1]
 
 
+def test_smoke_asks_for_no_top1_that_short_trainings_miss() -> None:
+    bounds = {"max_params": 9_000, "min_top1": 0.95}
+    small = study(changed(objectives=[SIZE], constraints=bounds)).smoke()
+    assert small.constraints.admits({"top1": 1 / 51})  # one image of the few is right
+    assert small.constraints.max_params == 9_000
+    assert StudySpec.model_validate_json(small.model_dump_json()) == small
+    assert study().smoke().constraints.min_top1 is None
+
+
 def test_smoke_grows_nothing() -> None:
     small = study(changed(data={"source": "digits", "train_limit": 100})).smoke()
     assert (small.data.train_limit, small.family_size) == (100, 1)
@@ -268,8 +313,10 @@ def test_smoke_grows_nothing() -> None:
         (lambda raw: raw["teacher"].update(seed=1), "teacher"),
         (lambda raw: raw["teacher"].update(stop_fraction=0.5), "teacher"),
         (lambda raw: raw["training"].update(batch_size=65), "training"),
+        (lambda raw: raw["training"].update(schedule="branch"), "training"),
         (lambda raw: raw["fidelity"].update(eta=2), "fidelity"),
         (lambda raw: raw["objectives"][0].update(reference=0.3), "objectives"),
+        (changed(constraints={"min_top1": 0.9}), "constraints"),
         (
             lambda raw: raw["search_space"]["architecture"]["params_budget"].update(low=2e3),
             "search_space",
@@ -281,7 +328,8 @@ def test_fingerprint_names_the_part_that_changed(edit: Edit, part: str) -> None:
     assert {name for name in before if before[name] != after[name]} == {part}
 
 
-# Taken before there were several teachers, assistants, features, few-shot data and early stops.
+# Taken before there were several teachers, assistants, features, few-shot data, early stops and
+# schedules.
 DIGITS = {
     "search_space": "b866992735f87fe8",
     "data": "0ab4a096385495f3",
@@ -308,6 +356,7 @@ def test_fingerprint_of_the_default_study_is_the_one_that_older_runs_have() -> N
         (changed(teachers=[{"source": "zoo", "model": "resnet32"}]), "teachers"),
         (changed(assistants=[{"model": "resnet14"}]), "assistants"),
         (changed(features={"hints": "clustered"}), "features"),
+        (changed(start={"chain": [3_000]}), "start"),
     ],
 )
 def test_fingerprint_gains_a_part_that_only_newer_studies_have(edit: Edit, part: str) -> None:
@@ -320,9 +369,11 @@ def test_fingerprint_gains_a_part_that_only_newer_studies_have(edit: Edit, part:
     "edit",
     [
         changed(features={}),
+        changed(start={"chain": []}),
         changed(teachers=[], assistants=[]),
         lambda raw: raw["data"].update(tuning_fraction=0.1),
         lambda raw: raw["teacher"].update(stop_fraction=1.0),
+        lambda raw: raw["training"].update(schedule="restart"),
     ],
 )
 def test_fingerprint_does_not_tell_a_default_that_is_written_out(edit: Edit) -> None:
@@ -382,3 +433,10 @@ def test_gp_is_refused_where_parameters_depend_on_the_method() -> None:
     ):
         study(conditional)
     assert study(unconditional).sampler.name == "gp"
+
+
+def test_budget_of_a_baseline_is_checked_and_smoke_keeps_one_baseline() -> None:
+    started = study(changed(start={"chain": [3_000, 10_000]}))
+    assert started.smoke().start.chain == (3_000.0,)
+    with pytest.raises(DefinitionError, match=r"\[start.chain\] must be a float in \[500, 2e"):
+        study(changed(start={"chain": [3]}))

@@ -71,6 +71,7 @@ def facts(run: Run) -> list[object]:
 SHRUNK = {
     "digits": {},
     "digits_methods": {},
+    "digits_bounded": {},
     "fashion_mnist": {},
     "cifar10_jpeg": {},
     "image_folder": {"root": "cifar10_jpeg", "image_size": 32},

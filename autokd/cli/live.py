@@ -10,6 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from autokd.cli.tables import written
 from autokd.search import Listener, Snapshot
 
 __all__ = [
@@ -176,12 +177,15 @@ def counts(snapshot: Snapshot) -> str:
         snapshot: How the search stands.
 
     Returns:
-        ``31 of 80 trials: 9 complete, 20 stopped early, 1 infeasible, 1 failed, 2 running``.
+        ``31 of 80 trials: 9 complete, 20 stopped early, 1 infeasible, 1 failed, 2 running``; how
+        many are below ``min_top1``, and how many repeated an earlier one, where any is.
     """
     of = f" of {snapshot.total}" if snapshot.total is not None else ""
+    below = f" ({snapshot.n_below} below min_top1)" if snapshot.n_below else ""
+    repeated = f"{snapshot.repeated} repeated, " if snapshot.repeated else ""
     return (
-        f"{snapshot.closed}{of} trials: {snapshot.complete} complete, "
-        f"{snapshot.stopped} stopped early, {snapshot.infeasible} infeasible, "
+        f"{snapshot.closed}{of} trials: {snapshot.complete} complete{below}, "
+        f"{snapshot.stopped} stopped early, {repeated}{snapshot.infeasible} infeasible, "
         f"{snapshot.failed} failed, {len(snapshot.running)} running"
     )
 
@@ -210,9 +214,14 @@ def standing(snapshot: Snapshot) -> str:
         snapshot: How the search stands.
 
     Returns:
-        ``front of 7, hypervolume 1.532``.
+        ``front of 7, hypervolume 1.532``; with a single objective ``best top1 0.9412``.
     """
-    return f"front of {len(snapshot.front)}, hypervolume {snapshot.hypervolume:.3f}"
+    if len(snapshot.objectives) != 1:
+        return f"front of {len(snapshot.front)}, hypervolume {snapshot.hypervolume:.3f}"
+    (metric,) = snapshot.objectives
+    if not snapshot.front:
+        return f"no {metric} yet"
+    return f"best {metric} {written(metric, snapshot.front[0][1][metric])}"
 
 
 def clock(seconds: float) -> str:

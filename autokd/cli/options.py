@@ -13,6 +13,7 @@ __all__ = [
     "RunArgument",
     "RunsArgument",
     "StudyArgument",
+    "WarmStartOption",
     "parse_count",
     "run_folder",
 ]
@@ -30,6 +31,17 @@ RunsArgument = Annotated[
 DataOption = Annotated[
     Path | None,
     typer.Option("--data", help="Folder that the study's data and checkpoints are in."),
+]
+WarmStartOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--warm-start",
+        metavar="RUN",
+        help="An earlier run to begin from, of any data, teacher or budget; repeatable. The "
+        "points of its front are tried first. Sampler autokd also learns from its other trials, "
+        "as far as new ones bear them out; other samplers take the front alone.",
+        show_default=False,
+    ),
 ]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")]
 

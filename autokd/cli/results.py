@@ -59,6 +59,9 @@ def export(
     formats: Annotated[
         str, typer.Option("--format", help="Comma-separated: config, safetensors, onnx, pt2.")
     ] = "config,safetensors,onnx,pt2",
+    weights: Annotated[
+        str, typer.Option(help="auto (retrained where it was), search, same or fresh (retrained).")
+    ] = "auto",
     data: DataOption = None,
 ) -> None:
     """Write a student of the front as a folder that anyone can load."""
@@ -70,7 +73,7 @@ def export(
     slot = choose(loaded, best=best, trial=trial, max_params=limit)
     folder = output or Path("students") / f"{loaded.folder.name}-{slot:04d}"
     names = tuple(name.strip() for name in formats.split(",") if name.strip())
-    print(export_student(loaded, slot, folder, formats=names, data_dir=data))
+    print(export_student(loaded, slot, folder, formats=names, data_dir=data, weights=weights))
 
 
 def retrain(
@@ -81,7 +84,7 @@ def retrain(
     seeds: Annotated[int, typer.Option(min=1, help="Trainings, each with its own seed.")] = 3,
     epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of each training.")] = None,
     fresh_members: Annotated[
-        bool, typer.Option("--fresh-members", help="Draw new members of the family.")
+        bool, typer.Option("--fresh-members", help="New members of the family, one a seed.")
     ] = False,
     device: DeviceOption = "auto",
     data: DataOption = None,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from autokd.cli.options import DataOption, DeviceOption, StudyArgument
+from autokd.cli.options import DataOption, DeviceOption, StudyArgument, WarmStartOption
 
 if TYPE_CHECKING:
     from autokd.runs import Run
@@ -32,6 +32,7 @@ def search(
         Path | None, typer.Option(help="Run folder; runs/STUDY by default.")
     ] = None,
     data: DataOption = None,
+    warm_start: WarmStartOption = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete an earlier run first.")] = False,
     smoke: Annotated[
         bool, typer.Option("--smoke", help="Shrink the study to seconds, to try it out.")
@@ -53,6 +54,7 @@ def search(
             storage=storage,
             run_dir=run_dir,
             data_dir=data,
+            warm_start=warm_start or (),
             fresh=fresh,
             smoke=smoke,
             listener=listener,
@@ -86,11 +88,11 @@ def teacher(
 def _conclude(console: Console, run: "Run", *, command: str) -> None:
     """Print the front, and what to do next."""
     from autokd.cli.tables import front_table
-    from autokd.report import write_report
+    from autokd.report import front_text, write_report
 
     front = run.front()
     if front.empty:
-        console.print("No trial finished the top rung yet, so there is no front.")
+        console.print(front_text(run), highlight=False, soft_wrap=True)
     else:
         console.print(front_table(run))
     path = write_report([run], run.folder / "report.html")
@@ -98,5 +100,6 @@ def _conclude(console: Console, run: "Run", *, command: str) -> None:
     if run.info["interrupted"]:
         console.print(f"Resume:   {command} --run-dir {run.folder}", soft_wrap=True)
     else:
-        console.print(f"Export:   autokd export {run.folder}", soft_wrap=True)
+        if not front.empty:
+            console.print(f"Export:   autokd export {run.folder}", soft_wrap=True)
         console.print(f"Continue: {command} --run-dir {run.folder} --trials N", soft_wrap=True)

@@ -46,6 +46,15 @@ class Sgd:
         for group in self._groups:
             group.step(learning_rate, momentum=self.training.momentum)
 
+    def momenta(self) -> list[Tensor]:
+        """List what the optimizer remembers.
+
+        Returns:
+            The momenta themselves, each of the shape ``(...)`` of its parameter, always in the
+            same order.
+        """
+        return [momenta for group in self._groups for momenta in group.momenta]
+
 
 class _Group:
     def __init__(self, parameters: list[nn.Parameter], weight_decay: float) -> None:

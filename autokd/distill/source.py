@@ -7,7 +7,7 @@ in the same order.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import NamedTuple, Protocol
 
@@ -211,6 +211,21 @@ class TrainingSource:
                 batch = chunk.part(slice(start, start + batch_size))
                 if len(batch.labels) > 1 or batch_size == 1:
                     yield self._with_maps(batch, view)
+
+    def images(self, epoch: int, batch_size: int) -> Iterator[Tensor]:
+        """Show the images of one view alone; nobody who teaches is asked.
+
+        Args:
+            epoch: Epoch, >= 0.
+            batch_size: Images a batch, >= 1, as for `batches`.
+
+        Yields:
+            The images of each batch, float32 in [0, 1], ``(batch, channels, size, size)``.
+        """
+        untaught = replace(
+            self, teacher=None, more=(), assistants=(), maps=None, num_classes=self._n_classes()
+        )
+        yield from (batch.images for batch in untaught.batches(epoch, batch_size))
 
     def _order(self, view: int) -> Tensor:
         n, only, seed = len(self.split), self.only, self.views.seed

@@ -5,6 +5,7 @@ runs steps, as they come or as a recorded CUDA graph, is `autokd.distill.executo
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import torch
 from torch import Tensor, nn
@@ -81,6 +82,15 @@ class Step:
         torch.autograd.backward(value)
         self._optimizer.step(rate)
         self.total += value.detach()
+
+    def state(self) -> list[Tensor]:
+        """List all that steps change: weights and buffers of network and loss, and momenta.
+
+        Returns:
+            The tensors themselves, of shapes ``(...)``, always in the same order.
+        """
+        found = [[*module.parameters(), *module.buffers()] for module in self._learned]
+        return [*chain.from_iterable(found), *self._optimizer.momenta()]
 
     def drop_gradients(self) -> None:
         """Forget the gradients that a step left behind when it broke off."""

@@ -1,10 +1,13 @@
 """Trains one network up the ladder, on views.
 
-One epoch is one view. The learning rate rises and falls once on every rung
-(`autokd.distill.schedule`); momentum is kept across rungs, since it forgets within some ten steps
-and a rung starts with a rate near 0. Networks train channels last in memory, one rule for all: on
-a CPU and 8 x 8 pixels the smallest students were some 8 % slower for it, those of 40,000 weights
-10 % faster, separable convolutions up to a third. They are handed back as they came.
+One epoch is one view. How the learning rate goes to each rung, and what is scored there, is the
+schedule (`autokd.distill.schedule`); momentum is kept across rungs, since it forgets within some
+ten steps. What is trained or averaged for the score of a lower rung alone is undone after it:
+weights, norm statistics, momenta and whatever the loss has learned become what they were.
+
+Networks train channels last in memory, one rule for all: on a CPU and 8 x 8 pixels the smallest
+students were some 8 % slower for it, those of 40,000 weights 10 % faster, separable convolutions
+up to a third. They are handed back as they came.
 
 Two trainings with the same arguments on the same CPU and number of threads end in the same
 weights, whatever happens at the rungs. On a CUDA device the steps are replayed from a recorded
@@ -18,16 +21,12 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from autokd.distill import cuda
 from autokd.distill.device import Precision
-from autokd.distill.executors import make_executor
 from autokd.distill.losses import Loss
-from autokd.distill.memory import memory_errors
-from autokd.distill.schedule import learning_rates, segments, steps_per_epoch
+from autokd.distill.schedule import plan, steps_per_epoch
 from autokd.distill.source import TrainingSource
-from autokd.distill.step import Step
+from autokd.distill.trainer import Trainer
 from autokd.errors import Diverged
-from autokd.seeds import derive_seed
 from autokd.study import Training
 
 __all__ = ["TrainingSource", "climb", "train"]
@@ -70,10 +69,11 @@ def train(
         eager: Whether the loss decides something on the host, so that steps cannot be replayed.
         stop_after: Epochs after which training breaks off in the midst of its schedule, >= 1; None
             goes on to the last rung.
-        on_epoch: Called after each epoch with the epochs trained.
+        on_epoch: Called after each epoch with the epochs on the path from the start to it: where
+            epochs are undone, a number comes twice.
 
     Returns:
-        Epochs trained.
+        Epochs on the path to the last score.
 
     Raises:
         Diverged: If a loss or a weight is not finite.
@@ -133,8 +133,8 @@ def climb(
         on_epoch: As for `train`.
 
     Yields:
-        Epochs trained, at each rung and where training breaks off, the module in evaluation mode;
-        ``close()`` stops for good.
+        Epochs trained, at each rung and where training breaks off, the module in evaluation mode
+        and as it is to be scored; ``close()`` stops for good and leaves it so.
 
     Raises:
         Diverged: If a loss or a weight is not finite.
@@ -145,71 +145,32 @@ def climb(
     source.check_epochs(last)
     _set_recomputation(module, training.recompute)
     steps = steps_per_epoch(len(source.split), training.batch_size)
-    epochs = 0
     with (
         _channels_last(module),
-        closing(_Trainer(module, source, loss, training, precision, taps, eager)) as trainer,
-    ):
-        for n_epochs in segments(rungs):
-            rates = learning_rates(n_epochs * steps, training)
-            for start in range(0, min(n_epochs, last - epochs) * steps, steps):
-                path_seed = derive_seed(seed, "epoch", epochs)
-                trainer.run(
-                    epochs,
-                    rates[start : start + steps],
-                    n_epochs=max(rungs),
-                    seed=path_seed,
-                )
-                epochs += 1
-                on_epoch(epochs)
-            _check_weights(module, epochs)
-            module.eval()
-            yield epochs
-            if epochs == last:
-                return
-
-
-class _Trainer:
-    def __init__(
-        self,
-        module: nn.Module,
-        source: TrainingSource,
-        loss: Loss,
-        training: Training,
-        precision: Precision,
-        taps: Sequence[str],
-        eager: bool,
-    ) -> None:
-        self.module = module
-        self.source = source
-        self.batch_size = training.batch_size
-        self.device = device = source.device
-        with memory_errors():
-            self.step = Step(
+        closing(
+            Trainer(
                 module,
+                source,
                 loss=loss,
                 training=training,
+                n_epochs=max(rungs),
+                seed=seed,
                 precision=precision,
-                device=device,
                 taps=taps,
+                eager=eager,
             )
-            self.executor = make_executor(self.step, training=training, device=device, eager=eager)
-
-    def run(self, epoch: int, rates: Sequence[float], *, n_epochs: int, seed: int) -> None:
-        self.step.total.zero_()
-        self.module.train()
-        with memory_errors(), _own_generator(self.device, seed), torch.enable_grad():
-            batches = self.source.batches(epoch, self.batch_size)
-            for number, (batch, rate) in enumerate(zip(batches, rates, strict=True)):
-                self.step.progress.fill_((epoch + number / len(rates)) / n_epochs)
-                self.executor.run(batch, rate)
-        # Asked once an epoch: on a GPU each question waits for all work that is under way.
-        if not bool(self.step.total.isfinite()):
-            raise Diverged(f"the loss is not finite in epoch {epoch + 1}")
-
-    def close(self) -> None:
-        self.executor.close()
-        self.step.close()
+        ) as trainer,
+    ):
+        for stretch in plan(rungs, steps=steps, training=training):
+            epochs = trainer.train(stretch, stop_after=last, on_epoch=on_epoch)
+            if epochs == last or stretch.ends_rung:
+                _check_weights(module, epochs)
+                module.eval()
+                yield epochs
+            if epochs == last:
+                return
+            if stretch.is_undone:
+                trainer.go_back()
 
 
 @runtime_checkable
@@ -223,15 +184,6 @@ def _set_recomputation(module: nn.Module, recomputes: bool) -> None:
     for part in module.modules():
         if isinstance(part, _Recomputes):
             part.recomputes = recomputes
-
-
-@contextmanager
-def _own_generator(device: torch.device, seed: int) -> Iterator[None]:
-    """Let the network draw from its own seed; the global generators stay as they were."""
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.default_generator.manual_seed(seed)
-        cuda.seed_generator(device, seed)
-        yield
 
 
 @contextmanager

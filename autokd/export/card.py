@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from autokd.export.description import Description
+from autokd.parameters import GENERATOR
 
 __all__ = ["write_card"]
 
@@ -82,7 +83,7 @@ def write_card(description: Description, formats: Collection[str]) -> str:
     parts = [
         _head(description),
         _metrics(description),
-        *_seeds(description.metrics["seeds"]),
+        *_seeds(description),
         *_notes(description),
         *_verified(description.verified),
         _loading(description, formats),
@@ -100,8 +101,14 @@ def _head(description: Description) -> str:
         f"# Trial {origin['trial']} of {_plain(origin['study'])}\n\n"
         f"A student of {description.metrics['size']['params']:,} params that sorts {colours} "
         f"images of {shape.size} x {shape.size} pixels into {shape.num_classes} classes, "
-        "found and distilled by autokd."
+        f"{_how_found(origin)} by autokd."
     )
+
+
+def _how_found(provenance: Mapping[str, Any]) -> str:
+    if GENERATOR in provenance["point"]:
+        return f"no find of a search but a hand-made {provenance['tried_as']}, distilled"
+    return "found and distilled"
 
 
 def _metrics(description: Description) -> str:
@@ -140,13 +147,18 @@ def _fractions(
     return f"{label}, n = {metrics['n']:,}", shown, "" if teacher is None else f"{teacher:.4f}"
 
 
-def _seeds(summary: Mapping[str, Any]) -> list[str]:
+def _seeds(description: Description) -> list[str]:
+    summary = description.metrics["seeds"]
     if not summary:
         return []
+    n = summary["n_seeds"]
+    how, kept = f"with {n} seeds", "seed"
+    if description.provenance["origin"] == "fresh":
+        how, kept = f"as {n} fresh members of the trial's family", "member"
     shown = [f"{split} top1 {_spread(summary[split])}" for split in ("validation", "test")]
     text = (
-        f"Retrained with {summary['n_seeds']} seeds: mean {'; '.join(shown)}. "
-        "These weights are those of the median seed on validation."
+        f"Retrained {how}: mean {'; '.join(shown)}. "
+        f"These weights are those of the median {kept} on validation."
     )
     return [text]
 
@@ -207,6 +219,7 @@ def _provenance(description: Description) -> str:
     rows = [
         ("run", _plain(origin["run"])),
         ("trial", f"{origin['trial']} ({origin['origin']}, seed {origin['seed']})"),
+        *([("tried first as", _plain(origin["tried_as"]))] if "tried_as" in origin else []),
         ("graph", f"`{origin['graph_digest']}`"),
         ("images", f"`{origin['data_digest']}`"),
         ("trained on", _plain(origin["device"])),

@@ -13,6 +13,8 @@ from autokd.graphs import count_params
 from autokd.pareto import knee
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from autokd.runs import Run
 
 __all__ = ["BEST", "choose"]
@@ -73,10 +75,7 @@ class _Student(NamedTuple):
 def _small_enough(run: "Run", max_params: int | None) -> list[_Student]:
     front = run.front()
     if front.empty:
-        raise ExportError(
-            f"{run.folder} has no front yet: no trial has finished the top rung, "
-            f"{run.spec.fidelity.max_epochs} epochs"
-        )
+        raise _no_front(run)
     # A family's params are a mean; the bound holds for the student that is exported, its first.
     shape = data_facts(run).shape
     students = [
@@ -88,6 +87,32 @@ def _small_enough(run: "Run", max_params: int | None) -> list[_Student]:
         smallest = min(students, key=lambda student: student.params)
         raise ExportError(
             f"no student of the front has at most {max_params:,} params; the smallest, "
-            f"trial {smallest.slot}, has {smallest.params:,}"
+            f"trial {smallest.slot}, has {smallest.params:,}{_beside(run, max_params or 0)}"
         )
     return kept
+
+
+def _no_front(run: "Run") -> ExportError:
+    below = run.below()
+    if below.empty:
+        why = f"no trial has finished the top rung, {run.spec.fidelity.max_epochs} epochs"
+        return ExportError(f"{run.folder} has no front yet: {why}")
+    told = run.spec.constraints.tell_below(len(below), len(below))
+    return ExportError(
+        f"{run.folder} has no front: {told}; the best of them is {_best(run, below)}"
+    )
+
+
+def _beside(run: "Run", max_params: int) -> str:
+    """Name the best small student, where no objective has brought it onto the front."""
+    trials = run.trials()
+    small = trials[(trials["state"] == "complete") & (trials["params"] <= max_params)]
+    return "" if small.empty else f"; beside the front there is {_best(run, small)}"
+
+
+def _best(run: "Run", trials: "pd.DataFrame") -> str:
+    row = trials.iloc[int(trials["top1"].to_numpy(dtype=float).argmax())]
+    return (
+        f"trial {row['trial']} with {row['params']:,.0f} params, top1 {row['top1']:.4f}: "
+        f"`autokd retrain {run.folder} --trial {row['trial']}`"
+    )

@@ -38,11 +38,11 @@ class Description:
         mean: Mean of each channel, in [0, 1]; the student normalises for itself.
         std: Standard deviation of each channel, on the [0, 1] scale, > 0.
         kd: Distillation recipe: ``method`` and its parameters.
-        training: Training recipe: epochs, rungs at which the learning rate restarts, optimiser,
-            views.
+        training: Training recipe: epochs, the rungs that its schedule went by, optimiser, views.
         metrics: ``size``, ``validation``, ``test``, and for a retrained student ``seeds``.
         teacher: The teacher in numbers.
-        provenance: Study, run, trial, point, fingerprints, digests, versions.
+        provenance: Study, run, trial, point, fingerprints, digests, versions; ``tried_as`` where
+            no sampler proposed the trial.
         verified: What was compared before the export was announced; empty without weights.
     """
 
@@ -161,7 +161,7 @@ def _parsed(raw: Mapping[str, Any]) -> Description:
 
 
 def _training(run: "Run", origin: Origin) -> dict[str, Any]:
-    # The learning rate restarts at each rung; a retraining has one cycle.
+    # The schedule goes by rungs; a retraining has one.
     rungs = [rung for rung in run.spec.fidelity.ladder.rungs if rung <= origin.epochs]
     return {
         "epochs": origin.epochs,
@@ -191,7 +191,9 @@ def _metrics(origin: Origin, facts: DataFacts) -> dict[str, Any]:
 def _provenance(
     run: "Run", slot: int, *, origin: Origin, facts: DataFacts, point: dict[str, Any]
 ) -> dict[str, Any]:
+    tried_as = run.record(slot).origin
     return {
+        **({"tried_as": tried_as} if tried_as else {}),
         "study": run.spec.title,
         "run": run.folder.resolve().name,
         "trial": slot,

@@ -131,6 +131,8 @@ def _check_target(folder: Path) -> None:
 def _no_weights(run: "Run", slot: int) -> ExportError:
     record = run.record(slot)
     why = "it is not on the front" if record.outcome == "complete" else f"it {record.outcome}"
+    if record.outcome == "complete" and not run.spec.constraints.admits(record.metrics):
+        why = f"its top1 of {record.metrics['top1']:.4f} is below min_top1"
     if record.outcome == "stopped":
         why = f"the race stopped it at {record.epochs} epochs"
     return ExportError(

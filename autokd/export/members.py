@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from autokd.errors import ExportError, InfeasibleError
 from autokd.export.origin import Members
-from autokd.graphs import GENERATORS, ArchGraph, InputShape
+from autokd.graphs import ArchGraph, InputShape
 from autokd.parameters import part
 from autokd.seeds import derive_seed
 
@@ -60,8 +60,8 @@ def choose_members(
 
 
 def _draw(run: "Run", slot: int, *, n: int, root: int, shape: InputShape) -> list[ArchGraph]:
-    generator = GENERATORS[run.spec.search_space.generator]
-    parameters = part(run.point(slot), "architecture")
+    point = run.point(slot)
+    generator, parameters = run.spec.search_space.generator_of(point), part(point, "architecture")
     graphs: list[ArchGraph] = []
     for index in range(MAX_DRAWS * n):
         try:

@@ -128,9 +128,10 @@ def find_origin(run: "Run", slot: int, *, weights: str = "auto") -> Origin:
         return _retrained(files, kind=members)
     if weights == "auto":
         return _searched(run, slot)
+    option = " --fresh-members" if members == "fresh" else ""
     raise ExportError(
         f"trial {slot} of {run.folder} has not been retrained with members {members!r}; "
-        f"`autokd retrain {run.folder} --trial {slot}` does it"
+        f"`autokd retrain {run.folder} --trial {slot}{option}` does it"
     )
 
 

@@ -23,6 +23,7 @@ from autokd.export.facts import data_facts, searched_data
 from autokd.export.members import choose_members
 from autokd.export.origin import MEMBERS, Members, retrain_files, why_no_student
 from autokd.export.retrained import Retrained, median_index
+from autokd.export.searched import searched
 from autokd.export.training import measure_member, train_member
 from autokd.students import Student, save_weights
 
@@ -106,6 +107,7 @@ def retrain(
         seeds=seeds,
         median=median,
         graph=chosen[median].graph,
+        searched=searched(run, slot),
     )
     _keep(run, result, trained[median].student)
     return result

@@ -5,7 +5,7 @@ Kept in the run folder as ``retrain/0017-same.json`` beside the median student's
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean, stdev
@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from autokd.errors import ExportError
 from autokd.export.origin import Members
+from autokd.export.searched import Searched, compare_spreads
 from autokd.graphs import ArchGraph
 
 __all__ = ["Retrained", "SeedResult", "median_index", "summarise"]
@@ -58,6 +59,7 @@ class Retrained:
         median: Index of the seed whose weights are kept: the median on validation, of an even
             number the lower of the two.
         graph: That student.
+        searched: What the search saw of the trial; None if that is not known.
     """
 
     slot: int
@@ -69,6 +71,7 @@ class Retrained:
     seeds: tuple[SeedResult, ...]
     median: int
     graph: ArchGraph
+    searched: Searched | None = None
 
     def mean(self, measured: Measured = "validation") -> dict[str, float]:
         """Average over the seeds.
@@ -96,13 +99,17 @@ class Retrained:
         """Tell the result to people.
 
         Returns:
-            A heading, a line for each seed, and one with mean and spread.
+            A heading, a line for each seed, one with mean and spread, and one with those of the
+            search; for fresh members also how sizes spread, and whether the family spreads as it
+            did in the search.
         """
-        validation, test = self._summary("validation"), self._summary("test")
+        validation = _top1(self.mean("validation"), self.std("validation"))
+        test = _top1(self.mean("test"), self.std("test"))
         return [
             f"trial {self.slot}, {self.members} members, {self.epochs} epochs on {self.device}",
             *(self._line(index) for index in range(len(self.seeds))),
             f"mean: validation top1 {validation}, test top1 {test}, n = {len(self.seeds)}",
+            *self._search_lines(),
         ]
 
     def write(self, path: Path) -> None:
@@ -130,15 +137,28 @@ class Retrained:
             f"{result.validation['top1']:.4f}, test top1 {result.test['top1']:.4f}{kept}"
         )
 
-    def _summary(self, measured: Measured) -> str:
-        std = self.std(measured)
-        spread = f" (std {std['top1']:.4f})" if std else ""
-        return f"{self.mean(measured)['top1']:.4f}{spread}"
+    def _search_lines(self) -> list[str]:
+        before, n = self.searched, len(self.seeds)
+        is_family = self.members == "fresh" and n > 1
+        lines = [f"params: {_params(self._params())}"] if is_family else []
+        if before is None:
+            return lines
+        shown = _top1(before.validation, before.std)
+        count = f"n = {before.n_students}, {before.epochs} epochs"
+        lines.append(f"search: validation top1 {shown}, {count}")
+        if is_family:
+            std = self.std()["top1"]
+            lines.append(f"spread of top1: {compare_spreads(std, n, before, metric='top1')}")
+        return lines
+
+    def _params(self) -> dict[str, dict[str, float]]:
+        return summarise([{"params": float(result.params)} for result in self.seeds])
 
     def _as_dict(self) -> dict[str, Any]:
         return {
             "format": _FORMAT,
             "n_seeds": len(self.seeds),
+            "params": {name: found.get("params") for name, found in self._params().items()},
             "validation": {"mean": self.mean("validation"), "std": self.std("validation")},
             "test": {"mean": self.mean("test"), "std": self.std("test")},
             **asdict(self),
@@ -173,3 +193,12 @@ def median_index(values: Sequence[float]) -> int:
     """
     order = sorted(range(len(values)), key=lambda index: values[index])
     return order[(len(values) - 1) // 2]
+
+
+def _top1(mean: Mapping[str, float], std: Mapping[str, float]) -> str:
+    spread = f" (std {std['top1']:.4f})" if "top1" in std else ""
+    return f"{mean['top1']:.4f}{spread}"
+
+
+def _params(found: Mapping[str, Mapping[str, float]]) -> str:
+    return f"mean {found['mean']['params']:,.0f} (std {found['std']['params']:,.0f})"

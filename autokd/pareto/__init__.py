@@ -11,6 +11,7 @@ no hypervolume. Wrong shapes raise `ShapeError`. No points at all is a legal cas
 """
 
 from autokd.pareto.axes import Axis, minimised, reference_point
+from autokd.pareto.boxes import open_boxes
 from autokd.pareto.front import dominates, is_front, knee, ranks
 from autokd.pareto.levels import Levels, Standing
 from autokd.pareto.volume import contributions, gain, hypervolume, hypervolume_history
@@ -27,6 +28,7 @@ __all__ = [
     "is_front",
     "knee",
     "minimised",
+    "open_boxes",
     "ranks",
     "reference_point",
 ]

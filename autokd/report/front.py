@@ -1,8 +1,8 @@
 """The Pareto front as a figure, for one run or for several laid over each other.
 
 Quality stands over size. The front is a staircase: at each size, the best quality that the search
-found for no more. With three objectives and more the figure shows two of them, so its front is a
-set of points and no staircase.
+found for no more. Where quality and size are not the study's two objectives the front is a set of
+points: with three objectives and more, and with one, whose best student stands among all others.
 """
 
 from collections.abc import Sequence
@@ -17,15 +17,18 @@ from autokd.pages.theme import (
     DIMMED,
     FAINT,
     FRONT,
+    INK,
     KNEE,
     TEST,
     clean,
     new_figure,
     run_style,
 )
+from autokd.report.bounds import add_bounds
 from autokd.report.front_axes import add_zoom, quality_range, size_scale
 from autokd.report.gathered import POINT_LIMIT, Gathered, thinned
 from autokd.report.hover import hover
+from autokd.report.origins import baselines
 from autokd.report.rounding import exact, metric_title
 from autokd.report.teacher_line import add_teachers
 
@@ -43,11 +46,11 @@ def front_figure(runs: Sequence[Gathered]) -> go.Figure | None:
             stopped and the test results are shown for a single run only.
 
     Returns:
-        The figure, or None if the first run has a single objective or no run has a front.
+        The figure, or None if no trial has finished.
     """
     x, y = runs[0].size, runs[0].quality
-    drawn = [run for run in runs if not run.front.empty]
-    if x is None or not drawn:
+    drawn = [run for run in runs if not (run.front.empty and run.below.empty)]
+    if not drawn:
         return None
     figure = new_figure(
         height=HEIGHT,
@@ -59,32 +62,26 @@ def front_figure(runs: Sequence[Gathered]) -> go.Figure | None:
     else:
         _add_several(figure, runs, x, y)
     add_teachers(figure, drawn, metric=y)
+    add_bounds(figure, runs)
     add_zoom(figure, drawn, y)
     return figure
 
 
 def _add_single(figure: go.Figure, run: Gathered, x: str, y: str) -> None:
-    behind = thinned(run.behind(), POINT_LIMIT)
-    cross = {"size": 6, "symbol": "x-thin", "line": {"width": 1.2, "color": FAINT}}
-    stopped, dominated = (
-        behind[behind["state"] == "stopped"],
-        behind[behind["state"] == "complete"],
+    groups = run.groups(thinned(run.behind(), POINT_LIMIT))
+    looks = (
+        {"size": 6, "symbol": "x-thin", "line": {"width": 1.2, "color": FAINT}},
+        {"size": 6, "symbol": "circle-open", "color": DIMMED, "line": {"width": 1.2}},
+        {"size": 7, "color": DIMMED, "opacity": 0.55},
     )
-    _add_points(figure, run, stopped, x, y, name="stopped early", marker=cross)
-    _add_points(
-        figure,
-        run,
-        dominated,
-        x,
-        y,
-        name="dominated",
-        marker={"size": 7, "color": DIMMED},
-        opacity=0.55,
-    )
-    front = run.front.sort_values(x)
-    _add_front(figure, run, front, x, y, name="front (validation)", colour=FRONT, dash="solid")
-    _add_test(figure, front, x, y)
-    _add_knee(figure, run, x, y)
+    for (name, rows), marker in zip(groups.items(), looks, strict=True):
+        _add_points(figure, run, rows, x, y, name=name, marker=marker)
+    front, word = run.front.sort_values(x), "best" if run.is_single else "front"
+    _add_front(figure, run, front, x, y, name=f"{word} (validation)", colour=FRONT, dash="solid")
+    _add_test(figure, front, x, y, name=f"{word} (test)")
+    _add_baselines(figure, run, x, y)
+    if run.knee is not None:
+        _add_knee(figure, run, x, y)
 
 
 def _add_several(figure: go.Figure, runs: Sequence[Gathered], x: str, y: str) -> None:
@@ -131,7 +128,7 @@ def _add_front(
     figure.add_scatter(
         x=rows[x].to_numpy(dtype=float),
         y=rows[y].to_numpy(dtype=float),
-        mode="lines+markers" if len(run.axes) == 2 else "markers",
+        mode="lines+markers" if {axis.metric for axis in run.axes} == {x, y} else "markers",
         line={"color": colour, "width": 2, "dash": dash, "shape": shape},
         marker={"size": 9, "color": colour, "line": {"color": "#ffffff", "width": 1}},
         name=name,
@@ -139,7 +136,7 @@ def _add_front(
     )
 
 
-def _add_test(figure: go.Figure, front: pd.DataFrame, x: str, y: str) -> None:
+def _add_test(figure: go.Figure, front: pd.DataFrame, x: str, y: str, *, name: str) -> None:
     measured = front[front["test_top1"].notna()]
     if y != "top1" or measured.empty:
         return
@@ -148,7 +145,7 @@ def _add_test(figure: go.Figure, front: pd.DataFrame, x: str, y: str) -> None:
         y=measured["test_top1"].to_numpy(dtype=float),
         mode="markers",
         marker={"size": 10, "symbol": "diamond-open", "color": TEST, "line": {"width": 1.6}},
-        name="front (test)",
+        name=name,
         hoverinfo="text",
         hovertext=[
             f"<b>trial {slot}</b>  test top1  <b>{exact('top1', top1)}</b>"
@@ -157,17 +154,38 @@ def _add_test(figure: go.Figure, front: pd.DataFrame, x: str, y: str) -> None:
     )
 
 
+def _add_baselines(figure: go.Figure, run: Gathered, x: str, y: str) -> None:
+    """Frame the hand-made students, on the front or behind it."""
+    rows = baselines(run, run.trials)
+    rows = rows[rows["state"].isin(["complete", "stopped"]) & rows[y].notna()]
+    if not rows.empty:
+        figure.add_scatter(
+            x=rows[x].to_numpy(dtype=float),
+            y=rows[y].to_numpy(dtype=float),
+            mode="markers",
+            marker={"size": 12, "symbol": "square-open", "color": INK, "line": {"width": 1.4}},
+            name="baseline",
+            hoverinfo="skip",  # the point inside says it
+        )
+
+
 def _add_knee(figure: go.Figure, run: Gathered, x: str, y: str) -> None:
     row = run.front[run.front["trial"] == run.knee].iloc[0]
     place_x, place_y = float(row[x]), float(row[y])
     ring = {"size": 19, "symbol": "circle-open", "color": KNEE, "line": {"width": 2.5}}
     figure.add_scatter(
-        x=[place_x], y=[place_y], mode="markers", marker=ring, name="knee", hoverinfo="skip"
+        x=[place_x],
+        y=[place_y],
+        mode="markers",
+        marker=ring,
+        name=run.choice,
+        showlegend=not run.is_single,  # the point inside says the same
+        hoverinfo="skip",
     )
     figure.add_annotation(
         x=float(np.log10(place_x)) if run.is_log(x) else place_x,  # plotly wants the exponent here
         y=place_y,
-        text=f"knee: trial {run.knee}",
+        text=f"{run.choice}: trial {run.knee}",
         ax=46,
         ay=44,
         arrowcolor=KNEE,

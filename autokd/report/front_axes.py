@@ -16,15 +16,16 @@ _WIDE = 0.2
 
 
 def quality_range(runs: Sequence[Gathered], metric: str) -> list[float]:
-    """Span the fronts, on validation and test, and the teachers.
+    """Span the fronts, on validation and test, the teachers and the bounds on top1.
 
     Args:
-        runs: The runs, at least one with a front.
+        runs: The runs, each with a trial that finished.
         metric: The metric on the axis.
 
     Returns:
         Both ends, a little beyond. Trials far below the fronts are outside: a double click on the
-        figure shows them.
+        figure shows them. A front of one objective or without members says little, so all trials
+        of such a run that finished are inside.
     """
     return _padded(*_span(runs, metric))
 
@@ -50,14 +51,15 @@ def add_zoom(figure: go.Figure, runs: Sequence[Gathered], metric: str) -> None:
 
     Args:
         figure: The figure; it is changed where the fronts span more than twenty points.
-        runs: The runs, at least one with a front.
+        runs: The runs, each with a trial that finished.
         metric: The quality on the y axis.
     """
     low, high = _span(runs, metric)
-    best = max(float(run.front[metric].max()) for run in runs)
+    best = max(float(_finished(run)[metric].max()) for run in runs)
     if not runs[0].is_higher_better or best - low <= _WIDE:
         return
-    choices = (("whole front", _padded(low, high)), ("last 10 points", _padded(best - 0.1, high)))
+    whole = "all students" if runs[0].is_single else "whole front"
+    choices = ((whole, _padded(low, high)), ("last 10 points", _padded(best - 0.1, high)))
     menu = {
         "type": "buttons",
         "direction": "right",
@@ -78,12 +80,18 @@ def add_zoom(figure: go.Figure, runs: Sequence[Gathered], metric: str) -> None:
 
 
 def _span(runs: Sequence[Gathered], metric: str) -> tuple[float, float]:
-    shown = [run.front[metric] for run in runs]
+    shown = [_finished(run)[metric] for run in runs]
     if metric == "top1":
         shown += [run.front["test_top1"] for run in runs]
         shown += [pd.Series([run.teacher["top1"]]) for run in runs]
+        shown += [pd.Series([run.spec.constraints.min_top1]) for run in runs]
     every = pd.concat([column.astype(float) for column in shown]).dropna()
     return float(every.min()), float(every.max())
+
+
+def _finished(run: Gathered) -> pd.DataFrame:
+    is_told_by_its_front = not (run.is_single or run.front.empty)
+    return run.front if is_told_by_its_front else run.trials[run.trials["state"] == "complete"]
 
 
 def _padded(low: float, high: float) -> list[float]:

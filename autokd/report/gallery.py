@@ -75,7 +75,7 @@ def _drawing(run: Gathered, slot: int, *, widest: int, is_linked: bool) -> str:
     graph = run.graphs[slot]
     anchor = f' id="trial-{slot}"' if is_linked else ""
     kind = "wide" if max(depths(graph)) > _WIDE_DEPTH else "narrow"
-    knee = ", the knee" if slot == run.knee else ""
+    knee = f", the {run.choice}" if slot == run.knee else ""
     facts = f"{short(row['params'])} params, top1 {exact('top1', row['top1'])}"
     return (
         f'<figure class="{kind}"{anchor}>{draw(graph, widest=widest)}'

@@ -25,7 +25,7 @@ IMPORTANCE_LIMIT = 4000
 POINT_LIMIT = 2000
 """Trials behind the front in a figure at most, all runs together; a front is never thinned."""
 
-STATES = ("complete", "stopped", "infeasible", "failed", "running", "interrupted")
+STATES = ("complete", "stopped", "repeated", "infeasible", "failed", "running", "interrupted")
 """States of a trial, in the order in which they are told."""
 
 
@@ -40,15 +40,17 @@ class Gathered:
         info: What ``run.json`` says.
         axes: The objectives.
         quality: The quality metric.
-        size: The metric to weigh it against, None with a single objective.
+        size: The metric to weigh it against: an objective, or else params.
         trials: Every trial, one row each.
         front: The front, sorted by params, one row each.
+        below: Trials that finished below ``min_top1``, one row each.
         curves: Every rung that a trial reached.
         hypervolume: Running hypervolume by order of completion.
         importance: Share of each parameter, largest first.
         rung_correlation: Kendall's tau of each rung with the top one.
         recall_changes: Recall by class less the teacher's, a row a complete trial, by trial.
-        knee: Trial at the knee of the front, None for an empty front.
+        knee: Trial at the knee of the front, None for an empty front; with a single objective the
+            best one.
         graphs: Graphs of the front's students by trial; each is read when it is first asked for,
             since a page draws a few of them.
     """
@@ -59,9 +61,10 @@ class Gathered:
     info: Mapping[str, Any]
     axes: tuple[Axis, ...]
     quality: str
-    size: str | None
+    size: str
     trials: pd.DataFrame
     front: pd.DataFrame
+    below: pd.DataFrame
     curves: pd.DataFrame
     hypervolume: pd.DataFrame
     importance: Mapping[str, float]
@@ -69,6 +72,16 @@ class Gathered:
     recall_changes: pd.DataFrame
     knee: int | None
     graphs: Mapping[int, ArchGraph]
+
+    @property
+    def is_single(self) -> bool:
+        """Whether there is one objective: its front is the best student, or equally good ones."""
+        return len(self.axes) == 1
+
+    @property
+    def choice(self) -> str:
+        """What the student that export takes by default is called."""
+        return "best" if self.is_single else "knee"
 
     @property
     def is_higher_better(self) -> bool:
@@ -101,9 +114,10 @@ class Gathered:
             metric: The metric.
 
         Returns:
-            True if it is an objective on a log10 scale.
+            True if it is an objective on a log10 scale, or the size without being an objective.
         """
-        return any(axis.metric == metric and axis.scale == "log10" for axis in self.axes)
+        scales = {axis.metric: axis.scale for axis in self.axes}
+        return scales.get(metric, "log10" if metric == self.size else "linear") == "log10"
 
     def behind(self) -> pd.DataFrame:
         """Select the trials behind the front: complete and dominated, or stopped by the race.
@@ -114,6 +128,23 @@ class Gathered:
         is_judged = self.trials["state"].isin(["complete", "stopped"])
         is_behind = is_judged & ~self.trials["trial"].isin(self.front["trial"])
         return self.trials[is_behind & self.trials[self.quality].notna()]
+
+    def groups(self, behind: pd.DataFrame) -> dict[str, pd.DataFrame]:
+        """Tell trials behind the front apart.
+
+        Args:
+            behind: What `behind` gave, or some of its rows.
+
+        Returns:
+            Their rows, by what a legend calls them; each row once.
+        """
+        is_below = behind["trial"].isin(self.below["trial"])
+        is_stopped = behind["state"] == "stopped"
+        return {
+            "stopped early": behind[is_stopped],
+            "below min_top1": behind[is_below],
+            "not the best" if self.is_single else "dominated": behind[~is_stopped & ~is_below],
+        }
 
 
 def gather(runs: Sequence[ReadableRun], *, with_graphs: bool = True) -> list[Gathered]:
@@ -163,6 +194,7 @@ def _gather(run: ReadableRun, label: str, *, with_graphs: bool) -> Gathered:
         size=_size(run),
         trials=run.trials(),
         front=front,
+        below=run.below(),
         curves=run.curves(),
         hypervolume=run.hypervolume(),
         importance=dict(shares),
@@ -191,11 +223,9 @@ class _Graphs(Mapping[int, ArchGraph]):
         return len(self._known)
 
 
-def _size(run: ReadableRun) -> str | None:
+def _size(run: ReadableRun) -> str:
     others = [axis.metric for axis in run.axes if axis.metric != run.first_metric]
-    if not others:
-        return None
-    return run.size_metric if run.size_metric in others else others[0]
+    return run.size_metric if not others or run.size_metric in others else others[0]
 
 
 def _knee(front: pd.DataFrame) -> int | None:

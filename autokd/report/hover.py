@@ -34,7 +34,7 @@ _METRICS = (
 
 
 def hover(run: Gathered, rows: pd.DataFrame) -> dict[str, Any]:
-    """Describe each trial of a trace: its state, its metrics, its point.
+    """Describe each trial of a trace: its state and origin, its metrics, its point.
 
     Args:
         run: The run that the trials belong to.
@@ -66,7 +66,9 @@ def _columns(
     rows: pd.DataFrame, metrics: Sequence[str], parameters: Sequence[str]
 ) -> Iterator[list[str]]:
     yield [str(slot) for slot in rows["trial"]]
-    yield [clean(str(state)) for state in rows["state"]]
+    origins = rows["origin"] if "origin" in rows else [""] * len(rows)
+    told = zip(rows["state"], origins, strict=True)
+    yield [clean(f"{state} ({origin})" if origin else str(state)) for state, origin in told]
     yield [value(epochs) for epochs in rows["epochs"].tolist()]
     for name in metrics:
         yield [exact(name, number) for number in rows[name].tolist()]

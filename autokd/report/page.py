@@ -1,8 +1,8 @@
 """Which parts the report has, and in which order.
 
 One screen tells the story: the result in a sentence, the front as a figure, the front as a table.
-What follows answers what distillation did to the students, how the search got there and what they
-look like.
+What follows answers what distillation did to the students, which families are robust, how the
+search got there and what they look like.
 """
 
 from collections.abc import Sequence
@@ -11,6 +11,8 @@ import autokd
 from autokd.pages.html import Section, document
 from autokd.report import panels
 from autokd.report.distilled import TITLE, distilled
+from autokd.report.families import TITLE as FAMILIES
+from autokd.report.families import families
 from autokd.report.gathered import Gathered
 from autokd.report.story import counts, headline
 
@@ -34,7 +36,7 @@ def page(runs: Sequence[Gathered]) -> str:
         counts=" · ".join(f"{run.label}: {counts(run)}" for run in runs),
         sections=[
             _story(runs),
-            *([Section(TITLE, distilled(runs[0]))] if is_alone else []),
+            *([Section(TITLE, distilled(runs[0])), *_families(runs[0])] if is_alone else []),
             Section("How the search went", panels.hypervolume(runs)),
             *(_details(run, n_runs=len(runs)) for run in runs),
             Section("", (panels.remarks(runs),)),
@@ -49,6 +51,11 @@ def _story(runs: Sequence[Gathered]) -> Section:
     return Section("", (panels.front(runs), table))
 
 
+def _families(run: Gathered) -> list[Section]:
+    shown = families(run)
+    return [Section(FAMILIES, shown)] if shown else []
+
+
 def _details(run: Gathered, *, n_runs: int) -> Section:
     below = (
         panels.curves(run),
@@ -60,4 +67,6 @@ def _details(run: Gathered, *, n_runs: int) -> Section:
     )
     if n_runs == 1:
         return Section("", below)
-    return Section(run.label, (panels.students(run, width=12), *distilled(run), *below))
+    return Section(
+        run.label, (panels.students(run, width=12), *distilled(run), *families(run), *below)
+    )

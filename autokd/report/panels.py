@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from autokd.pages.html import Panel, Width, said, scrolled
 from autokd.report import story, tables
+from autokd.report.bounds import n_below, why_no_front
 from autokd.report.front import front_figure
 from autokd.report.gallery import chosen_trials, gallery
 from autokd.report.gathered import IMPORTANCE_LIMIT, Gathered
@@ -35,11 +36,9 @@ __all__ = [
     "students",
 ]
 
-_NO_FRONT = "No feasible trial has finished the top rung."
-
 
 def front(runs: Sequence[Gathered]) -> Panel:
-    """Show the front as a figure; with a single objective, the best value over trials.
+    """Show the front as a figure; with a single objective, the best student among the others.
 
     Args:
         runs: The runs, at least one.
@@ -47,13 +46,13 @@ def front(runs: Sequence[Gathered]) -> Panel:
     Returns:
         The panel.
     """
-    if runs[0].size is None:
-        note = "One objective: the complete trials, and the best up to each."
-        return Panel("Best so far", _or(best_figure(runs), _NO_FRONT), note, 7)
+    title = "The best student" if runs[0].is_single else "Pareto front"
+    below = [n_below(run) for run in runs if len(runs) == 1 and len(run.below)]
     note = (
         "Hover a point for its parameters; a click in the legend hides, a double click shows all."
     )
-    return Panel("Pareto front", _or(front_figure(runs), _NO_FRONT), note, 7)
+    notes = [*(f"{told}." for told in below), note]
+    return Panel(title, _or(front_figure(runs), _no_front(runs[0])), " ".join(notes), 7)
 
 
 def students(run: Gathered, *, width: Width) -> Panel:
@@ -67,10 +66,11 @@ def students(run: Gathered, *, width: Width) -> Panel:
         The panel.
     """
     links = {slot: f"trial-{slot}" for slot in chosen_trials(run)} if width < 12 else None
-    shaded = " Shaded: the knee." if run.size is not None else ""
-    note = f"top1: on validation. smaller: than the teacher, in params.{shaded}"
     table = tables.front_table(run, links=links)
-    return Panel("The front's students", _scroll(table, _NO_FRONT), note, width)
+    shaded = f" Shaded: the {run.choice}." if table.marked else ""
+    note = f"top1: on validation. smaller: than the teacher, in params.{shaded}"
+    title = "The best in numbers" if run.is_single else "The front's students"
+    return Panel(title, _scroll(table, _no_front(run)), note, width)
 
 
 def comparison(runs: Sequence[Gathered]) -> Panel:
@@ -87,7 +87,7 @@ def comparison(runs: Sequence[Gathered]) -> Panel:
 
 
 def hypervolume(runs: Sequence[Gathered]) -> tuple[Panel, Panel]:
-    """Show the hypervolume over trials and over seconds.
+    """Show the hypervolume over trials and over seconds, or the best of a single objective.
 
     Args:
         runs: The runs, at least one.
@@ -96,11 +96,16 @@ def hypervolume(runs: Sequence[Gathered]) -> tuple[Panel, Panel]:
         The two panels.
     """
     note = "What the front dominates up to the study's reference point; higher is better."
-    over_trials = _or(hypervolume_figure(runs, over="trials"), _NO_FRONT)
-    over_seconds = _or(hypervolume_figure(runs, over="seconds"), _NO_FRONT)
+    what, draw = "Hypervolume", hypervolume_figure
+    if runs[0].is_single:
+        note = f"{runs[0].axes[0].metric} of the trials that finished, and the best up to each."
+        what, draw = "Best so far", best_figure
+    over_trials, over_seconds = (
+        _or(draw(runs, over=over), _no_front(runs[0])) for over in ("trials", "seconds")
+    )
     return (
-        Panel("Hypervolume over trials", over_trials, note, 6),
-        Panel("Hypervolume over seconds", over_seconds, "The same over time, teacher apart.", 6),
+        Panel(f"{what} over trials", over_trials, note, 6),
+        Panel(f"{what} over seconds", over_seconds, "The same over time, teacher apart.", 6),
     )
 
 
@@ -176,9 +181,10 @@ def drawings(run: Gathered, *, n_runs: int = 1) -> Panel:
     note = (
         f"{'All students' if n_drawn == n_front else some}, smallest first; the image enters left."
     )
+    title = "The best student, drawn" if run.is_single else "Students on the front"
     if not n_drawn:
-        return Panel("Students on the front", said(_NO_FRONT))
-    return Panel("Students on the front", gallery(run, n_runs=n_runs), note)
+        return Panel(title, said(_no_front(run)))
+    return Panel(title, gallery(run, n_runs=n_runs), note)
 
 
 def rungs(run: Gathered) -> Panel:
@@ -191,8 +197,10 @@ def rungs(run: Gathered) -> Panel:
         The panel.
     """
     note = (
-        "Kendall's tau between a rung's order and the top rung's, among trials that finished: 1 "
-        "is the same order, 0 is none. The race has removed the weakest, which lowers it."
+        "Did a rung order students by score as the top rung did? Kendall's tau: 1 is the same "
+        "order, 0 is none; at 0.6, 80 of 100 pairs of students stand in the same order. Only "
+        "trials that the race let finish enter: the weakest are missing, which lowers it. The "
+        f"interval is told from {tables.INTERVAL_LEAST} trials on."
     )
     empty = "There is one rung only, or no trial has finished the top one."
     return Panel("Do early rungs rank well?", _scroll(tables.rung_table(run), empty), note, 5)
@@ -230,6 +238,11 @@ def _scroll(table: tables.Table, otherwise: str) -> str:
     if not table.rows:
         return said(otherwise)
     return scrolled(table)
+
+
+def _no_front(run: Gathered) -> str:
+    why = why_no_front(run)
+    return f"{why[0].upper()}{why[1:]}."
 
 
 def _or(figure: go.Figure | None, otherwise: str) -> go.Figure | str:

@@ -66,10 +66,9 @@ def parallel_figure(run: Gathered) -> go.Figure | None:
     rows = thinned(run.trials[is_complete], LINE_LIMIT)
     if len(rows) < 2:
         return None
-    chosen = _chosen(run)
-    metrics = [metric for metric in (run.size, run.quality) if metric is not None]
+    chosen = _chosen(run, rows)
     dimensions = [_dimension(run, rows, name) for name in chosen] + [
-        _metric_dimension(run, rows, name) for name in metrics
+        _metric_dimension(run, rows, name) for name in (run.size, run.quality)
     ]
     figure = new_figure(height=420, x={}, y={}, margin={"l": 84, "r": 56, "t": 84, "b": 28})
     figure.add_parcoords(
@@ -93,10 +92,11 @@ def parallel_figure(run: Gathered) -> go.Figure | None:
     return figure
 
 
-def _chosen(run: Gathered) -> list[str]:
-    """Take the most important parameters, in the search space's order; unknown counts as none."""
-    by_share = sorted(run.parameters, key=lambda name: -run.importance.get(name, 0.0))
-    return [name for name in run.parameters if name in by_share[:AXIS_LIMIT]]
+def _chosen(run: Gathered, rows: pd.DataFrame) -> list[str]:
+    """Take the most important parameters that any trial shown has, in the search space's order."""
+    known = [name for name in run.parameters if rows[name].notna().any()]
+    by_share = sorted(known, key=lambda name: -run.importance.get(name, 0.0))
+    return [name for name in known if name in by_share[:AXIS_LIMIT]]
 
 
 def _dimension(run: Gathered, rows: pd.DataFrame, name: str) -> dict[str, Any]:

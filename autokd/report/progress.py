@@ -1,4 +1,4 @@
-"""How a run got there: hypervolume, the best value with a single objective, learning curves."""
+"""How a run got there: hypervolume, or the best value of a single objective; learning curves."""
 
 from collections.abc import Sequence
 
@@ -6,8 +6,17 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from autokd.pages.theme import DIMMED, FAINT, FRONT, KNEE, clean, new_figure, run_style
-from autokd.report.front import HEIGHT
+from autokd.pages.theme import (
+    DIMMED,
+    FAINT,
+    FRONT,
+    KNEE,
+    clean,
+    log_axis,
+    new_figure,
+    run_style,
+)
+from autokd.pareto import Axis
 from autokd.report.gathered import POINT_LIMIT, Gathered, thinned
 from autokd.report.hover import hover
 from autokd.report.rounding import metric_title
@@ -19,6 +28,7 @@ CURVE_LIMIT = 500
 """Trials behind the front that the learning curves show at most: more lines hide each other."""
 
 _HEIGHT = 300
+_X_TITLES = {"trials": "finished trials", "seconds": "seconds since the search began"}
 
 
 def hypervolume_figure(runs: Sequence[Gathered], *, over: str) -> go.Figure | None:
@@ -33,10 +43,9 @@ def hypervolume_figure(runs: Sequence[Gathered], *, over: str) -> go.Figure | No
     """
     if all(run.hypervolume.empty for run in runs):
         return None
-    title = "finished trials" if over == "trials" else "seconds since the search began"
     figure = new_figure(
         height=_HEIGHT,
-        x={"title": {"text": title}, "rangemode": "tozero"},
+        x={"title": {"text": _X_TITLES[over]}, "rangemode": "tozero"},
         y={"title": {"text": "hypervolume"}, "rangemode": "nonnegative"},
     )
     for position, run in enumerate(runs):
@@ -44,25 +53,34 @@ def hypervolume_figure(runs: Sequence[Gathered], *, over: str) -> go.Figure | No
     return figure
 
 
-def best_figure(runs: Sequence[Gathered]) -> go.Figure | None:
-    """Draw each complete trial's quality and the best so far: the front of a single objective.
+def best_figure(runs: Sequence[Gathered], *, over: str) -> go.Figure | None:
+    """Draw the only objective of each trial that finished, and the best so far.
 
     Args:
-        runs: The runs, at least one; the metric is the first run's.
+        runs: The runs, at least one; the objective is the first run's.
+        over: ``trials`` for finished trials, ``seconds`` for seconds since the search began.
 
     Returns:
-        The figure, or None if no trial is complete.
+        The figure, or None if no trial has finished.
     """
-    y = runs[0].quality
+    axis = runs[0].axes[0]
+    finished = [_finished(run, axis) for run in runs]
+    values = pd.concat([rows[axis.metric].astype(float) for rows in finished])
+    if values.empty:
+        return None
+    is_log = axis.scale == "log10"
+    title = metric_title(axis.metric) + ("" if is_log else " (validation)")
+    scale = log_axis(float(values.min()), float(values.max())) if is_log else {}
     figure = new_figure(
-        height=HEIGHT,
-        x={"title": {"text": "trial"}},
-        y={"title": {"text": f"{metric_title(y)} (validation)"}},
+        height=_HEIGHT,
+        x={"title": {"text": _X_TITLES[over]}, "rangemode": "tozero"},
+        y={"title": {"text": title}, **scale},
     )
-    for position, run in enumerate(runs):
-        _add_best(figure, run, y, position=position, n_runs=len(runs))
-    add_teachers(figure, runs, metric=y)
-    return figure if figure.data else None
+    x = "finished" if over == "trials" else "elapsed_s"
+    for position, (run, rows) in enumerate(zip(runs, finished, strict=True)):
+        _add_best(figure, run, rows, axis, x=x, position=position, n_runs=len(runs))
+    add_teachers(figure, runs, metric=axis.metric)
+    return figure
 
 
 def curves_figure(run: Gathered) -> go.Figure | None:
@@ -88,14 +106,15 @@ def curves_figure(run: Gathered) -> go.Figure | None:
         x={"title": {"text": "epochs (rungs of the ladder)"}, **axis},
         y={"title": {"text": f"{metric_title(run.quality)} (validation)"}},
     )
-    front, behind = run.front["trial"], thinned(run.behind(), CURVE_LIMIT)
-    groups = [
-        ("stopped early", behind.loc[behind["state"] == "stopped", "trial"], FAINT, 1.0),
-        ("dominated", behind.loc[behind["state"] == "complete", "trial"], DIMMED, 1.0),
-        ("front", front[front != run.knee], FRONT, 1.6),
-        ("knee", front[front == run.knee], KNEE, 2.6),
-    ]
-    for name, slots, colour, width in groups:
+    behind = run.groups(thinned(run.behind(), CURVE_LIMIT))
+    front = run.front["trial"]
+    slots_by_name = {
+        **{name: rows["trial"] for name, rows in behind.items()},
+        "as good" if run.is_single else "front": front[front != run.knee],
+        run.choice: front[front == run.knee],
+    }
+    looks = ((FAINT, 1.0), (FAINT, 1.6), (DIMMED, 1.0), (FRONT, 1.6), (KNEE, 2.6))
+    for (name, slots), (colour, width) in zip(slots_by_name.items(), looks, strict=True):
         _add_curves(
             figure,
             curves[curves["trial"].isin(slots)],
@@ -130,33 +149,50 @@ def _add_hypervolume(
     )
 
 
-def _add_best(figure: go.Figure, run: Gathered, y: str, *, position: int, n_runs: int) -> None:
-    complete = run.trials[(run.trials["state"] == "complete") & run.trials[y].notna()].sort_values(
-        "trial"
-    )
-    if complete.empty:
-        return
+def _finished(run: Gathered, axis: Axis) -> pd.DataFrame:
+    """Number the trials that finished in the order of their ends."""
+    rows = run.trials[run.trials["state"] == "complete"].sort_values(["elapsed_s", "trial"])
+    rows = rows.assign(finished=np.arange(1, len(rows) + 1))
+    return rows[rows[axis.metric].notna()]
+
+
+def _add_best(
+    figure: go.Figure,
+    run: Gathered,
+    rows: pd.DataFrame,
+    axis: Axis,
+    *,
+    x: str,
+    position: int,
+    n_runs: int,
+) -> None:
     colour, dash = run_style(position)
-    quality = complete[y].astype(float)
-    best = quality.cummax() if run.is_higher_better else quality.cummin()
-    suffix = "" if n_runs == 1 else f", {clean(run.label)}"
-    points = thinned(complete, POINT_LIMIT // n_runs)
-    figure.add_scatter(
-        x=points["trial"].to_numpy(),
-        y=points[y].to_numpy(dtype=float),
-        mode="markers",
-        marker={"size": 7, "color": colour},
-        opacity=0.4,
-        name="complete",
-        showlegend=n_runs == 1,
-        **hover(run, points),
+    is_below = rows["trial"].isin(run.below["trial"])
+    members = rows[~is_below]
+    looks = (
+        ("complete", members, {"size": 7, "color": colour, "opacity": 0.4}),
+        ("below min_top1", rows[is_below], {"size": 6, "color": DIMMED, "symbol": "circle-open"}),
     )
+    for name, group, marker in looks:
+        points = thinned(group, POINT_LIMIT // n_runs)
+        if len(points):
+            figure.add_scatter(
+                x=points[x].to_numpy(),
+                y=points[axis.metric].to_numpy(dtype=float),
+                mode="markers",
+                marker=marker,
+                name=name,
+                showlegend=n_runs == 1,
+                **hover(run, points),
+            )
+    values = members[axis.metric].astype(float)
+    best = values.cummin() if axis.direction == "minimize" else values.cummax()
     figure.add_scatter(
-        x=complete["trial"].to_numpy(),
+        x=members[x].to_numpy(),
         y=best.to_numpy(),
         mode="lines",
         line={"shape": "hv", "width": 2, "color": colour, "dash": dash},
-        name=f"best so far{suffix}",
+        name="best so far" + ("" if n_runs == 1 else f", {clean(run.label)}"),
         hoverinfo="skip",
     )
 

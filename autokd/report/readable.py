@@ -57,6 +57,9 @@ class ReadableRun(Protocol):
     def front(self) -> pd.DataFrame:
         """The front, smallest student first."""
 
+    def below(self) -> pd.DataFrame:
+        """The trials that finished below ``min_top1``."""
+
     def curves(self) -> pd.DataFrame:
         """Every rung that a trial reached."""
 

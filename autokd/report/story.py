@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
+from autokd.report.bounds import n_below, why_no_front
 from autokd.report.gathered import POINT_LIMIT, STATES, Gathered
+from autokd.report.origins import origins_told, tried_first
 from autokd.report.rounding import exact, short, times
 
 __all__ = ["NEAR", "conditions", "counts", "headline", "notes"]
@@ -27,15 +29,16 @@ def headline(runs: Sequence[Gathered]) -> str:
 
     Returns:
         For one run: the size of the front, and the smallest student near the teacher with its
-        ratio of size. For several: which one has the largest hypervolume.
+        ratio of size; with a single objective the best student. For several: which one has the
+        largest hypervolume, or with a single objective the best value.
     """
     if len(runs) > 1:
         return _comparison(runs)
     run = runs[0]
     if run.front.empty:
-        return "The front is empty: no feasible trial has finished the top rung yet."
-    if run.size is None:
-        return f"The best student is {_student(run.front.to_dict('records')[0])}. {_teacher(run)}"
+        return f"The front is empty: {why_no_front(run)}."
+    if run.is_single:
+        return f"{_best(run)} {_teacher(run)}"
     return f"{_size_of_front(run)} {_near_teacher(run)} {_teacher(run)}"
 
 
@@ -46,10 +49,14 @@ def counts(run: Gathered) -> str:
         run: The run.
 
     Returns:
-        ``60 trials: 31 complete, 27 stopped, 2 failed``; states without a trial are left out.
+        ``60 trials: 31 complete (4 below min_top1), 27 stopped, 2 failed``; states without a trial
+        are left out.
     """
     found = run.trials["state"].value_counts()
-    states = [f"{found[state]:,} {state}" for state in STATES if state in found]
+    below = {"complete": f" ({len(run.below):,} below min_top1)"} if len(run.below) else {}
+    states = [
+        f"{found[state]:,} {state}{below.get(state, '')}" for state in STATES if state in found
+    ]
     noun = "trial" if len(run.trials) == 1 else "trials"
     return f"{len(run.trials):,} {noun}" + (f": {', '.join(states)}" if states else "")
 
@@ -69,7 +76,9 @@ def conditions(run: Gathered) -> list[tuple[str, str]]:
         ("data", spec.data.source),
         ("search space", spec.search_space.title),
         ("objectives", ", ".join(f"{axis.metric} ({axis.direction})" for axis in run.axes)),
+        *([("bounds", str(spec.constraints))] if str(spec.constraints) else []),
         ("sampler", spec.sampler.name),
+        *([("tried first", tried_first(run))] if tried_first(run) else []),
         ("rungs", f"{rungs} epochs"),
         ("students per trial", str(spec.family_size)),
         ("seed", str(spec.seed)),
@@ -132,9 +141,13 @@ def _run_notes(run: Gathered, limit: int) -> Iterator[str]:
     if run.spec.family_size > 1:
         yield (
             f"Each trial trained {run.spec.family_size} students of one family: metrics are their "
-            "mean, ± is their standard deviation, and drawings show the first of them."
+            "mean, ± is their standard deviation, and test top1 and drawings are those of the "
+            "first of them."
         )
-    if len(run.axes) > 2:
+    yield from origins_told(run)
+    if run.spec.constraints.min_top1 is not None:
+        yield f"{n_below(run)}. They are no members of the front and add no hypervolume."
+    if not run.is_single and {axis.metric for axis in run.axes} != {run.size, run.quality}:
         yield (
             f"The study has {len(run.axes)} objectives: "
             f"{', '.join(axis.metric for axis in run.axes)}. The figure shows {run.quality} over "
@@ -146,9 +159,21 @@ def _comparison(runs: Sequence[Gathered]) -> str:
     known = [run for run in runs if len(run.hypervolume)]
     if not known or not _share_axes(runs):
         return f"{len(runs)} runs laid over each other."
+    if runs[0].is_single:
+        return _best_of(runs)
     volumes = {run.label: float(run.hypervolume["hypervolume"].iloc[-1]) for run in known}
     best = max(volumes, key=lambda label: volumes[label])
     return f"Of {len(runs)} runs, {best} has the largest hypervolume, {volumes[best]:.4g}."
+
+
+def _best_of(runs: Sequence[Gathered]) -> str:
+    axis = runs[0].axes[0]
+    found = {run.label: float(run.front[axis.metric].iloc[0]) for run in runs if len(run.front)}
+    if not found:
+        return f"{len(runs)} runs without a front."
+    best = (min if axis.direction == "minimize" else max)(found, key=lambda label: found[label])
+    value = exact(axis.metric, found[best])
+    return f"Of {len(runs)} runs, {best} has the best student by {axis.metric}, {value}."
 
 
 def _share_axes(runs: Sequence[Gathered]) -> bool:
@@ -160,6 +185,14 @@ def _size_of_front(run: Gathered) -> str:
     if len(run.front) == 1:
         return f"A front of 1 student with {smallest} params."
     return f"A front of {len(run.front)} students from {smallest} to {largest} params."
+
+
+def _best(run: Gathered) -> str:
+    metric, bounds = run.axes[0].metric, str(run.spec.constraints)
+    student = _student(run.front[run.front["trial"] == run.knee].to_dict("records")[0])
+    by = "" if metric == "top1" else f" by {metric}"
+    within = f" within {bounds}" if bounds else ""
+    return f"The best student{by}{within} is {student}."
 
 
 def _near_teacher(run: Gathered) -> str:

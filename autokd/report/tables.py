@@ -1,17 +1,19 @@
 """Tables of the report: the front, several runs compared, how well the rungs ranked."""
 
 from collections.abc import Mapping, Sequence
-from math import floor, log10
+from math import floor, isfinite, log10
 from typing import Any
 
 import pandas as pd
 
 from autokd.pages.table import Table
+from autokd.report.bounds import why_no_front
 from autokd.report.gathered import Gathered, gather
 from autokd.report.readable import ReadableRun
 from autokd.report.rounding import MISSING, exact, short, times, value
 
 __all__ = [
+    "INTERVAL_LEAST",
     "Table",
     "comparison_table",
     "front_table",
@@ -19,6 +21,9 @@ __all__ = [
     "rung_table",
     "size_limits",
 ]
+
+INTERVAL_LEAST = 10
+"""Trials below which tau has no interval, as `autokd.runs.ranking` says."""
 
 _SHOWN_LIMITS = 4
 
@@ -30,19 +35,20 @@ def front_text(run: ReadableRun) -> str:
         run: The run.
 
     Returns:
-        The table, the knee marked by a star; one line that says so for an empty front.
+        The table, the knee or one of several best marked by a star; one line that says so for an
+        empty front.
 
     Raises:
         RunError: If the run cannot be read.
     """
     (gathered,) = gather([run], with_graphs=False)
     if gathered.front.empty:
-        return "the front is empty: no feasible trial has finished the top rung"
+        return f"the front is empty: {why_no_front(gathered)}"
     return front_table(gathered).to_text()
 
 
 def front_table(run: Gathered, *, links: Mapping[int, str] | None = None) -> Table:
-    """Tabulate the front, smallest student first, the knee marked.
+    """Tabulate the front, smallest student first, the knee or one of several best marked.
 
     Args:
         run: The run.
@@ -57,12 +63,13 @@ def front_table(run: Gathered, *, links: Mapping[int, str] | None = None) -> Tab
         **_size_columns(run),
         **_quality_columns(run),
         **_method_column(run),
+        **_origin_column(run),
     }
-    known = links or {}
+    known, is_alone = links or {}, run.is_single and len(slots) == 1
     return Table(
         tuple(columns),
         tuple(zip(*columns.values(), strict=True)),
-        marked=frozenset(at for at, slot in enumerate(slots) if run.size and slot == run.knee),
+        marked=frozenset(at for at, slot in enumerate(slots) if slot == run.knee and not is_alone),
         links={at: known[slot] for at, slot in enumerate(slots) if slot in known},
     )
 
@@ -74,13 +81,14 @@ def comparison_table(runs: Sequence[Gathered]) -> Table:
         runs: The runs, at least one.
 
     Returns:
-        A row a run: trials, front size, hypervolume, and the best validation top1 among the
-        front's students up to each of `size_limits`.
+        A row a run: trials, front size, hypervolume (or the best value of a single objective), and
+        the best validation top1 among the front's students up to each of `size_limits`.
     """
     limits = size_limits([run.front for run in runs])
-    fixed = ("run", "trials", "front", "hypervolume")
+    objective = runs[0].axes[0].metric if runs[0].is_single else None
+    fixed = ("run", "trials", "front", f"best {objective}" if objective else "hypervolume")
     headings = (*fixed, *(f"≤ {short(limit)}" for limit in limits))
-    return Table(headings, tuple(_comparison_row(run, limits) for run in runs))
+    return Table(headings, tuple(_comparison_row(run, limits, objective) for run in runs))
 
 
 def rung_table(run: Gathered) -> Table:
@@ -93,10 +101,10 @@ def rung_table(run: Gathered) -> Table:
         The table; without rows if no trial finished the top rung or there is no other.
     """
     rows = [
-        (value(row["epochs"]), value(row["n"]), exact("tau", row["tau"]))
+        (value(row["epochs"]), value(row["n"]), _tau(row["tau"]), _tau_interval(row))
         for row in run.rung_correlation.to_dict("records")
     ]
-    return Table(("epochs", "trials", "Kendall's tau"), tuple(rows))
+    return Table(("epochs", "trials", "Kendall's tau", "95 % interval"), tuple(rows))
 
 
 def size_limits(fronts: Sequence[pd.DataFrame]) -> list[float]:
@@ -148,13 +156,39 @@ def _method_column(run: Gathered) -> dict[str, list[str]]:
     return {"method": [value(method) for method in run.front["kd.method"]]}
 
 
+def _origin_column(run: Gathered) -> dict[str, list[str]]:
+    """Name what no sampler proposed."""
+    if "origin" not in run.front or not any(run.front["origin"]):
+        return {}
+    return {"tried first as": list(run.front["origin"])}
+
+
 def _top1(row: Mapping[Any, Any]) -> str:
     text = exact("top1", row["top1"])
     return f"{text} ± {exact('top1', row['top1_std'])}" if "top1_std" in row else text
 
 
-def _comparison_row(run: Gathered, limits: Sequence[float]) -> tuple[str, ...]:
-    volume = f"{run.hypervolume['hypervolume'].iloc[-1]:.4g}" if len(run.hypervolume) else MISSING
+def _tau(tau: float) -> str:
+    return f"{tau:.2f}" if isfinite(tau) else MISSING
+
+
+def _tau_interval(row: Mapping[Any, Any]) -> str:
+    if row["n"] < INTERVAL_LEAST:
+        return "too few"
+    low, high = row["tau_low"], row["tau_high"]
+    return f"{low:.2f} to {high:.2f}" if isfinite(low) else MISSING
+
+
+def _comparison_row(
+    run: Gathered, limits: Sequence[float], objective: str | None
+) -> tuple[str, ...]:
     best = [run.front.loc[run.front["params"] <= limit, "top1"].max() for limit in limits]
-    counts = (str(len(run.trials)), str(len(run.front)), volume)
+    counts = (str(len(run.trials)), str(len(run.front)), _reached(run, objective))
     return (run.label, *counts, *(exact("top1", float(top1)) for top1 in best))
+
+
+def _reached(run: Gathered, objective: str | None) -> str:
+    if objective is None:
+        volumes = run.hypervolume["hypervolume"]
+        return f"{volumes.iloc[-1]:.4g}" if len(volumes) else MISSING
+    return exact(objective, float(run.front[objective].iloc[0])) if len(run.front) else MISSING

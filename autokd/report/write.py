@@ -15,7 +15,6 @@ from autokd.pages.writing import write_whole
 from autokd.report.front import front_figure
 from autokd.report.gathered import gather
 from autokd.report.page import page
-from autokd.report.progress import best_figure
 from autokd.report.readable import ReadableRun
 
 __all__ = ["write_csv", "write_png", "write_report"]
@@ -70,7 +69,7 @@ def write_csv(runs: Sequence[ReadableRun], path: Path) -> Path:
 
 
 def write_png(runs: Sequence[ReadableRun], path: Path) -> Path:
-    """Write the front as a picture; with a single objective, the best value over trials.
+    """Write the front as a picture.
 
     Args:
         runs: The runs, at least one.
@@ -86,7 +85,7 @@ def write_png(runs: Sequence[ReadableRun], path: Path) -> Path:
     """
     _need_a_run(runs)
     gathered = gather(runs, with_graphs=False)
-    figure = front_figure(gathered) or best_figure(gathered)
+    figure = front_figure(gathered)
     if figure is None:
         raise ReportError(
             f"{path}: there is nothing to draw, no feasible trial has finished the top rung"

@@ -1,4 +1,4 @@
-"""Tables from records: trials, front, curves, hypervolume, and how well the rungs ranked.
+"""Tables from records: trials, front, curves, hypervolume, changes of recall.
 
 Plain functions from records or tables to tables; where the records come from is
 `autokd.runs.ledger`'s business.
@@ -8,17 +8,16 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.stats import kendalltau
 
 from autokd.pareto import Axis, hypervolume_history, is_front, minimised, reference_point
 from autokd.runs.record import Record
 
 __all__ = [
+    "below_table",
     "curves_table",
     "front_table",
     "hypervolume_table",
     "recall_table",
-    "rung_correlation",
     "trials_table",
 ]
 
@@ -52,26 +51,50 @@ def trials_table(records: Sequence[Record]) -> pd.DataFrame:
     metrics = [name for name in METRICS if name in present or name in ("top1", "params")]
     spreads = [f"{name}_std" for name in METRICS if f"{name}_std" in present]
     parameters = sorted({name for record in records for name in record.point})
-    columns = [*_HEAD, *metrics, *spreads, "epochs", "seconds", "elapsed_s", *parameters]
+    origin = ["origin"] if any(record.origin for record in records) else []
+    costs = ["epochs", "seconds", "elapsed_s"]
+    columns = [*_HEAD, *origin, *metrics, *spreads, *costs, *parameters]
     return pd.DataFrame(rows, columns=columns)
 
 
-def front_table(trials: pd.DataFrame, axes: Sequence[Axis], size_metric: str) -> pd.DataFrame:
+def front_table(
+    trials: pd.DataFrame,
+    axes: Sequence[Axis],
+    size_metric: str,
+    *,
+    min_top1: float | None = None,
+) -> pd.DataFrame:
     """Keep the Pareto front.
 
     Args:
         trials: What `trials_table` gave.
         axes: The study's objectives.
         size_metric: Column to sort by.
+        min_top1: Top1 below which a trial is no member; None bounds nothing.
 
     Returns:
-        Complete, non-dominated rows, smallest first.
+        Complete rows that no other member dominates, smallest first.
     """
-    complete = trials[trials["state"] == "complete"]
-    if complete.empty:
-        return complete
-    on_front = is_front(minimised(_values(complete, axes), axes))
-    return complete[on_front].sort_values([size_metric, "trial"])
+    members = _complete(trials)
+    members = members[~_is_below(members, min_top1)]
+    if members.empty:
+        return members
+    on_front = is_front(minimised(_values(members, axes), axes))
+    return members[on_front].sort_values([size_metric, "trial"])
+
+
+def below_table(trials: pd.DataFrame, min_top1: float | None) -> pd.DataFrame:
+    """Keep the trials that finished and are no members of the front whatever their size.
+
+    Args:
+        trials: What `trials_table` gave.
+        min_top1: The study's bound on top1; None bounds nothing.
+
+    Returns:
+        Complete rows below it, in their order.
+    """
+    complete = _complete(trials)
+    return complete[_is_below(complete, min_top1)]
 
 
 def curves_table(records: Sequence[Record]) -> pd.DataFrame:
@@ -100,22 +123,26 @@ def curves_table(records: Sequence[Record]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*head, *(name for name in METRICS if name in present)])
 
 
-def hypervolume_table(trials: pd.DataFrame, axes: Sequence[Axis]) -> pd.DataFrame:
+def hypervolume_table(
+    trials: pd.DataFrame, axes: Sequence[Axis], *, min_top1: float | None = None
+) -> pd.DataFrame:
     """Follow the hypervolume through the complete trials.
 
     Args:
         trials: What `trials_table` gave.
         axes: The study's objectives.
+        min_top1: Top1 below which a trial adds nothing; None bounds nothing.
 
     Returns:
         Columns ``trial``, ``elapsed_s``, ``hypervolume``, in the order of completion.
     """
-    complete = trials[trials["state"] == "complete"].sort_values(["elapsed_s", "trial"])
+    complete = _complete(trials).sort_values(["elapsed_s", "trial"])
     table = complete[["trial", "elapsed_s"]].reset_index(drop=True)
     if complete.empty:
         return table.assign(hypervolume=pd.Series(dtype=float))
-    values = minimised(_values(complete, axes), axes)
-    return table.assign(hypervolume=hypervolume_history(values, reference_point(axes)))
+    values, reference = minimised(_values(complete, axes), axes), reference_point(axes)
+    values[_is_below(complete, min_top1).to_numpy()] = reference
+    return table.assign(hypervolume=hypervolume_history(values, reference))
 
 
 def recall_table(records: Sequence[Record]) -> pd.DataFrame:
@@ -136,38 +163,13 @@ def recall_table(records: Sequence[Record]) -> pd.DataFrame:
     return pd.DataFrame(list(changes.values()), index=index, dtype=float)
 
 
-def rung_correlation(curves: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Compare each rung's score with the top rung's.
-
-    Args:
-        curves: What `curves_table` gave.
-        metric: The score.
-
-    Returns:
-        Columns ``epochs``, ``n``, ``tau``; a row for each rung below the top; tau is NaN below
-        three trials or without any difference among them. Only trials that reached the top rung
-        enter, so the race has already removed the weakest.
-
-    Source: Kendall's tau-b as SciPy computes it.
-    """
-    if curves.empty or metric not in curves:
-        return pd.DataFrame({"epochs": [], "n": [], "tau": []})
-    scores = curves.pivot(index="trial", columns="epochs", values=metric)
-    top = scores.columns.max()
-    finished = scores[scores[top].notna()]
-    rows = [
-        {"epochs": rung, "n": len(finished), "tau": _tau(finished[rung], finished[top])}
-        for rung in scores.columns[:-1]
-    ]
-    return pd.DataFrame(rows, columns=["epochs", "n", "tau"])
-
-
 def _row(record: Record) -> dict[str, object]:
     spread = record.rungs[-1].spread if record.rungs else {}
     return {
         "trial": record.slot,
         "state": record.outcome,
         "reason": record.reason,
+        "origin": record.origin,
         **record.cost,
         **record.metrics,
         **{f"{name}_std": value for name, value in spread.items()},
@@ -178,11 +180,13 @@ def _row(record: Record) -> dict[str, object]:
     }
 
 
+def _complete(trials: pd.DataFrame) -> pd.DataFrame:
+    return trials[trials["state"] == "complete"]
+
+
+def _is_below(trials: pd.DataFrame, min_top1: float | None) -> "pd.Series[bool]":
+    return trials["top1"] < (min_top1 or 0.0)
+
+
 def _values(trials: pd.DataFrame, axes: Sequence[Axis]) -> np.ndarray:
     return trials[[axis.metric for axis in axes]].to_numpy(dtype=float)
-
-
-def _tau(left: pd.Series, right: pd.Series) -> float:
-    if len(left) < 3:
-        return float("nan")
-    return float(kendalltau(left, right).statistic)

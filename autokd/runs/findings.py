@@ -16,6 +16,7 @@ from autokd.pareto import Axis
 from autokd.runs import analysis
 from autokd.runs.folder import RunFolder
 from autokd.runs.importance import importances
+from autokd.runs.ranking import rung_correlation
 from autokd.runs.record import Record
 from autokd.study import StudySpec
 
@@ -69,9 +70,9 @@ class Findings:
 
     @property
     def first_metric(self) -> str:
-        """The first objective that is measured on images: what "best" means."""
+        """The first objective that is measured on images, top1 if none is: what "best" means."""
         metrics = [objective.metric for objective in self.spec.objectives]
-        return next(metric for metric in metrics if metric not in _SIZE_METRICS)
+        return next((metric for metric in metrics if metric not in _SIZE_METRICS), "top1")
 
     @property
     def size_metric(self) -> str:
@@ -94,6 +95,14 @@ class Findings:
             Its rows of `trials`, smallest first, with ``test_top1``.
         """
         return self._front.copy()
+
+    def below(self) -> pd.DataFrame:
+        """Tabulate the trials that finished below ``min_top1``.
+
+        Returns:
+            Their rows of `trials`.
+        """
+        return analysis.below_table(self._trials, self._min_top1)
 
     def curves(self) -> pd.DataFrame:
         """Tabulate every rung of every slot.
@@ -131,9 +140,9 @@ class Findings:
         """Say how well each rung's score ranked the students that finished.
 
         Returns:
-            A row for each rung below the top.
+            A row for each rung below the top; `autokd.runs.ranking` describes the columns.
         """
-        return analysis.rung_correlation(self._curves, self.first_metric)
+        return self._rung_correlation.copy()
 
     def graph(self, slot: int) -> ArchGraph:
         """Read the graph of one slot's first student.
@@ -149,13 +158,19 @@ class Findings:
         """
         return RunFolder(self.folder).read_graphs(slot)[0]
 
+    @property
+    def _min_top1(self) -> float | None:
+        return self.spec.constraints.min_top1
+
     @cached_property
     def _trials(self) -> pd.DataFrame:
         return analysis.trials_table(self.records)
 
     @cached_property
     def _front(self) -> pd.DataFrame:
-        table = analysis.front_table(self._trials, self.axes, self.size_metric)
+        table = analysis.front_table(
+            self._trials, self.axes, self.size_metric, min_top1=self._min_top1
+        )
         tests = [self._tests.get(str(slot), {}) for slot in table["trial"]]
         test_top1 = [test.get("top1", float("nan")) for test in tests]
         table = table.reset_index(drop=True)
@@ -168,7 +183,12 @@ class Findings:
 
     @cached_property
     def _hypervolume(self) -> pd.DataFrame:
-        return analysis.hypervolume_table(self._trials, self.axes)
+        return analysis.hypervolume_table(self._trials, self.axes, min_top1=self._min_top1)
+
+    @cached_property
+    def _rung_correlation(self) -> pd.DataFrame:
+        top = self.spec.fidelity.max_epochs
+        return rung_correlation(self._curves, self.first_metric, top=top)
 
     @cached_property
     def _importance(self) -> Mapping[str, float]:

@@ -4,11 +4,13 @@
 
     runs/NAME/
       study.toml  space.toml   exact copies of the definitions, where the study came from files
-      study.json               the study as it was checked, defaults included: what a run is read
-      back from run.json                 versions, hardware, storage, teacher, start and end
+      study.json               the study as it was checked, defaults included: read back from here
+      run.json                 versions, hardware, storage, teacher, start and end
       study.db                 the ledger, unless --storage names a server
-      slots/0017/student.json  the family's graphs        slots/0017/weights.safetensors  the first
-      member's weights report.html
+      warm.json                what the study began from, where --warm-start named earlier runs
+      slots/0017/student.json  the family's graphs
+      slots/0017/weights.safetensors   the first member's weights
+      report.html
 
 Every file is written whole or not at all. Weights are kept for the front only.
 """
@@ -16,7 +18,7 @@ Every file is written whole or not at all. Weights are kept for the front only.
 import json
 import os
 import shutil
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +131,37 @@ class RunFolder:
             RunError: If the folder cannot be written.
         """
         self._write("run.json", json.dumps(info, indent=2))
+
+    def read_warm(self) -> list[dict[str, Any]]:
+        """Read ``warm.json``.
+
+        Returns:
+            What `write_warm` wrote; empty where nothing was.
+
+        Raises:
+            RunError: If it is damaged.
+        """
+        if not (self.path / "warm.json").is_file():
+            return []
+        try:
+            runs: list[dict[str, Any]] = json.loads(self._read("warm.json"))
+        except json.JSONDecodeError as error:
+            raise RunError(f"{self.path / 'warm.json'} is damaged: {error}") from error
+        return runs
+
+    def write_warm(self, runs: Sequence[Mapping[str, Any]]) -> None:
+        """Write ``warm.json``, or no such file where the study begins from nothing.
+
+        Args:
+            runs: What was taken from each earlier run, JSON types.
+
+        Raises:
+            RunError: If the folder cannot be written.
+        """
+        if runs:
+            self._write("warm.json", json.dumps(list(runs)))
+        else:
+            (self.path / "warm.json").unlink(missing_ok=True)
 
     def slot(self, slot: int) -> Path:
         """Name a slot's folder.

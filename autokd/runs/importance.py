@@ -43,7 +43,7 @@ def importances(records: Sequence[Record], spec: StudySpec) -> dict[str, float]:
     """Score the searched parameters.
 
     Args:
-        records: Records, one a slot; the complete ones count.
+        records: Records, one a slot; the complete ones count, baselines apart.
         spec: The study.
 
     Returns:
@@ -52,7 +52,9 @@ def importances(records: Sequence[Record], spec: StudySpec) -> dict[str, float]:
 
     Source: Watanabe, Bansal, Hutter 2023, arXiv:2304.10255, as Optuna implements it.
     """
-    complete = _thinned([record for record in records if record.outcome == "complete"])
+    complete = _thinned(
+        [record for record in records if record.outcome == "complete" and not record.is_baseline]
+    )
     if len(complete) < MIN_TRIALS:
         return {}
     study = cast(optuna.Study, _Trials(_trials(complete, spec)))
@@ -112,6 +114,8 @@ def _trials(records: Sequence[Record], spec: StudySpec) -> list[FrozenTrial]:
     }
     raw = [[record.metrics[axis.metric] for axis in spec.axes] for record in records]
     values = minimised(np.array(raw), spec.axes)
+    is_below = [not spec.constraints.admits(record.metrics) for record in records]
+    values[is_below] = values.max(axis=0)  # as far from the front as any, whatever its size
     return [
         _trial(record, row, searched) for record, row in zip(records, values.tolist(), strict=True)
     ]

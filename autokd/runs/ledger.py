@@ -1,10 +1,11 @@
 """The ledger: every fact about a study's trials, in an Optuna storage.
 
 The storage is the one truth, and Optuna's own tools read it: directions and values are in the
-metrics' own units, a trial stopped by the race is PRUNED, one refused before training is PRUNED
-with a violated constraint, a lost one is FAIL. What Optuna has no place for is in the trial's
-attribute ``autokd`` (`autokd.runs.record`). One process writes; a trial is created from a template
-in one write. Who only reads a run needs `autokd.runs.reading` instead.
+metrics' own units, a trial stopped by the race is PRUNED, a lost one is FAIL, and constraints are
+violated by a trial refused before training, PRUNED, and by one that finished below ``min_top1``,
+COMPLETE. What Optuna has no place for is in the trial's attribute ``autokd``
+(`autokd.runs.record`). One process writes; a trial is created from a template in one write. Who
+only reads a run needs `autokd.runs.reading` instead.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +26,7 @@ from autokd.runs.storage import close_storage, open_storage
 from autokd.runs.translated import translated
 from autokd.study import Objective
 
-__all__ = ["ATTRIBUTE", "Ledger", "quiet_optuna"]
+__all__ = ["ATTRIBUTE", "Ledger"]
 
 _STATES: dict[Outcome, TrialState] = {
     "complete": TrialState.COMPLETE,
@@ -40,8 +41,7 @@ class Ledger:
     """A study's storage, opened by the one process that writes it or by readers.
 
     Args:
-        url: An Optuna storage URL, ``sqlite:///runs/digits/study.db`` or
-            ``postgresql+psycopg://...``.
+        url: An Optuna storage URL, such as ``sqlite:///runs/digits/study.db``.
         name: The study's name in the storage.
         objectives: The study's objectives when the study is created; None opens an existing one.
         keeps_connection: Whether the connection stays open between calls, which a search wants
@@ -59,8 +59,7 @@ class Ledger:
         objectives: Sequence[Objective] | None = None,
         keeps_connection: bool = False,
     ) -> None:
-        self.url = url
-        self.name = name
+        self.url, self.name = url, name
         with translated(url):
             self._storage = open_storage(url, keeps_connection=keeps_connection)
             self._study_id = self._find(objectives)
@@ -137,23 +136,32 @@ class Ledger:
         with translated(self.url):
             self._rows.add(template)
 
-    def finish(self, record: Record, *, values: Sequence[float] | None = None) -> None:
+    def finish(
+        self,
+        record: Record,
+        *,
+        values: Sequence[float] | None = None,
+        constraints: Mapping[str, float] | None = None,
+    ) -> None:
         """Write a trial's end, in one write.
 
         Args:
             record: The closed record.
-            values: The objectives in their own units, for a complete trial only.
+            values: The objectives in their own units, if it finished or repeats one that did.
+            constraints: Optuna's: by name how far a bound on the outcome is missed, <= 0 if not.
 
         Raises:
             RunError: If the storage fails, or another process has ended the trial.
         """
+        named = create_trial(state=TrialState.RUNNING, constraints=dict(constraints or {}))
         with translated(self.url):
             self._rows.end(
                 self._ids.pop(record.slot),
-                _STATES[record.outcome],
+                _state(record, values),
                 key=ATTRIBUTE,
                 value=record.as_dict(),
                 objectives=values or (),
+                notes=named.system_attrs,  # where Optuna keeps them
             )
 
     def close_running(self, *, reason: str, at_s: float) -> list[Record]:
@@ -280,12 +288,13 @@ class Ledger:
             raise RunError(f"{self.url} holds no study called {self.name!r}")
         directions = [StudyDirection[objective.direction.upper()] for objective in objectives]
         study_id = self._storage.create_new_study(directions, self.name)
-        names = [objective.metric for objective in objectives]
         # What `Study.set_metric_names` writes; that method is marked experimental and would warn.
+        names = [objective.metric for objective in objectives]
         self._storage.set_study_system_attr(study_id, "study:metric_names", names)
         return study_id
 
 
-def quiet_optuna() -> None:
-    """Keep Optuna from logging every trial; autokd shows its own progress."""
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+def _state(record: Record, values: Sequence[float] | None) -> TrialState:
+    if record.outcome == "repeated":
+        return TrialState.PRUNED if values is None else TrialState.COMPLETE
+    return _STATES[record.outcome]

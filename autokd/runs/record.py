@@ -10,13 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
-from autokd.parameters import Value
+from autokd.parameters import GENERATOR, Value
 
 __all__ = ["Outcome", "Record", "RungResult"]
 
-Outcome = Literal["running", "complete", "stopped", "infeasible", "failed", "interrupted"]
-"""How a trial stands: ``stopped`` by the race, ``interrupted`` when the search ended before it
-(its slot is retried).
+Outcome = Literal[
+    "running", "complete", "stopped", "repeated", "infeasible", "failed", "interrupted"
+]
+"""How a trial stands: ``stopped`` by the race; ``repeated`` when an earlier trial had the same
+students and the same distillation, so that its results hold and nothing is trained;
+``interrupted`` when the search ended before it (its slot is retried).
 """
 
 
@@ -27,10 +30,13 @@ class RungResult:
     Attributes:
         epochs: The rung.
         metrics: Metrics on validation and size, the family's mean.
-        spread: Standard deviation over the family (n - 1); empty for a single student.
+        spread: Standard deviation over the family (n - 1), of sizes too; empty for a single
+            student.
         seconds: Training and scoring of this rung's segment, seconds.
         goes_on: Whether the race let the trial train on; at the top rung always False.
         verdict: What the worker notes of the training, if anything, and the race's reason.
+        arrival: Results of all trials at all rungs that had arrived with this one: the order in
+            which the race saw them, from 1; 0 in records of earlier versions.
         recall_changes: Recall on validation less the teacher's by class, the family's mean; empty
             below the top rung, of many classes, and in records of earlier versions.
     """
@@ -41,6 +47,7 @@ class RungResult:
     seconds: float = 0.0
     goes_on: bool = False
     verdict: str = ""
+    arrival: int = 0
     recall_changes: tuple[float, ...] = ()
 
 
@@ -61,6 +68,9 @@ class Record:
         reason: Why it was stopped, infeasible or failed; empty otherwise.
         began_s: Seconds of searching, all sessions counted, when it began.
         ended_s: The same when it ended; None while it runs.
+        repeats: Slot whose results these are, for a repeated trial.
+        origin: Why it was tried, where no sampler proposed it: ``chain baseline of 3,000 params``,
+            ``front of runs/x, trial 17``.
     """
 
     slot: int
@@ -74,6 +84,13 @@ class Record:
     reason: str = ""
     began_s: float = 0.0
     ended_s: float | None = None
+    repeats: int | None = None
+    origin: str = ""
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether another generator than the search space's drew its students."""
+        return GENERATOR in self.point
 
     @property
     def epochs(self) -> int:
@@ -127,6 +144,21 @@ class Record:
         """
         rungs = () if outcome == "interrupted" else self.rungs
         return replace(self, outcome=outcome, ended_s=at_s, reason=reason, rungs=rungs)
+
+    def repeating(self, earlier: "Record", *, at_s: float) -> Self:
+        """Close the record with another trial's results.
+
+        Args:
+            earlier: The closed record of a trial with the same students and distillation.
+            at_s: Seconds of searching at its end.
+
+        Returns:
+            The closed record; its rungs took no time.
+        """
+        rungs = tuple(replace(rung, seconds=0.0) for rung in earlier.rungs)
+        reason = f"the students and the distillation of trial {earlier.slot}"
+        taken = replace(self, rungs=rungs, repeats=earlier.slot)
+        return replace(taken, outcome="repeated", ended_s=at_s, reason=reason)
 
     def as_dict(self) -> dict[str, Any]:
         """Give the record as JSON types.

@@ -114,6 +114,7 @@ class TrialRows:
         key: str,
         value: Any,
         objectives: Sequence[float] = (),
+        notes: Mapping[str, Any] | None = None,
     ) -> None:
         """End a running trial, with its user attribute.
 
@@ -123,6 +124,7 @@ class TrialRows:
             key: Name of an attribute that the trial was added with.
             value: What it is now, JSON types.
             objectives: Their values, of a complete trial only.
+            notes: System attributes that the trial does not have yet.
 
         Raises:
             RunError: If the trial does not run any more.
@@ -131,6 +133,7 @@ class TrialRows:
         with self._engine.begin() as connection:
             _note(connection, trial_id, key=key, value=value)
             _insert(connection, _VALUES, _values(trial_id, objectives))
+            _insert(connection, _SYSTEM_ATTRIBUTES, _attributes(trial_id, notes or {}))
             _expect_one(connection.execute(_END, content), trial_id)
 
 

@@ -64,7 +64,7 @@ class Run:
 
     @property
     def first_metric(self) -> str:
-        """The first objective that is measured on images: what "best" means."""
+        """The first objective that is measured on images, top1 if none is: what "best" means."""
         return self._last.first_metric
 
     @property
@@ -102,10 +102,9 @@ class Run:
         """Tabulate every slot.
 
         Returns:
-            A row a slot: ``trial`` (the slot), ``state``, ``reason``, the metrics at the highest
-                rung reached, ``epochs`` (that rung),
-            ``seconds`` (training), ``elapsed_s`` (seconds of searching when it ended), then the
-            point's parameters.
+            A row a slot: ``trial`` (the slot), ``state``, ``reason``, ``origin`` where not all
+            come from the sampler, the metrics at the highest rung reached, ``epochs`` (that rung),
+            ``seconds`` (training), ``elapsed_s`` (at its end), then the point's parameters.
 
         Raises:
             RunError: If the storage fails.
@@ -117,12 +116,23 @@ class Run:
 
         Returns:
             The rows of `trials` that are complete and not dominated, smallest first, with
-            ``test_top1`` (NaN until it was measured).
+            ``test_top1`` (NaN until it was measured). A trial below ``min_top1`` is no member.
 
         Raises:
             RunError: If the storage fails.
         """
         return self.findings().front()
+
+    def below(self) -> pd.DataFrame:
+        """Tabulate the trials that finished the top rung below the study's ``min_top1``.
+
+        Returns:
+            Their rows of `trials`; none where the study does not bound top1.
+
+        Raises:
+            RunError: If the storage fails.
+        """
+        return self.findings().below()
 
     def curves(self) -> pd.DataFrame:
         """Tabulate every rung of every slot.
@@ -176,8 +186,8 @@ class Run:
         """Say how well each rung's score ranked the students that finished.
 
         Returns:
-            Columns ``epochs``, ``n`` (trials that finished), ``tau`` (Kendall's tau-b between the
-            score at this rung and at the top).
+            Columns ``epochs``, ``n`` (trials that finished), ``tau`` (Kendall's tau-b with the
+                top rung's), ``tau_low``, ``tau_high`` (95 %; NaN below ten trials).
 
         Raises:
             RunError: If the storage fails.

@@ -8,12 +8,13 @@ into the one file that a run folder promises when the search ends (decision 13).
 from contextlib import suppress
 from typing import Any
 
+import optuna
 from optuna.storages import RDBStorage
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
-__all__ = ["close_storage", "open_storage"]
+__all__ = ["close_storage", "open_storage", "quiet_optuna"]
 
 
 def open_storage(url: str, *, keeps_connection: bool) -> RDBStorage:
@@ -49,6 +50,11 @@ def close_storage(storage: RDBStorage) -> None:
         with suppress(OperationalError):
             _set_journal(engine, "DELETE")
     engine.dispose()
+
+
+def quiet_optuna() -> None:
+    """Keep Optuna from logging every trial; autokd shows its own progress."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
 def _write_ahead(engine: Engine) -> None:

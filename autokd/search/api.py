@@ -5,7 +5,7 @@ data and teacher. Then the loop runs, and when its budget is spent the test set 
 for the front.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +18,14 @@ from autokd.definitions import find, read
 from autokd.distill import PreparedStudy, prepare
 from autokd.errors import RunError
 from autokd.runs import Ledger, Run, RunFolder, load_run, quiet_optuna
+from autokd.search.earlier import EarlierRun, keep_runs, kept_runs, read_runs
+from autokd.search.family import make_draw
 from autokd.search.finish import measure_test
 from autokd.search.latency import make_measure
 from autokd.search.loop import Loop
 from autokd.search.progress import Listener, Silent, opening
 from autokd.search.provenance import check_unchanged, describe_run, now
+from autokd.search.warm import WarmStart, begin_warm, telling
 from autokd.search.workers import default_workers, make_crew
 from autokd.study import Budget, StudySpec, load_study
 
@@ -51,6 +54,7 @@ def search(
     storage: str | None = None,
     data_dir: str | Path | None = None,
     cache_dir: str | Path | None = None,
+    warm_start: Sequence[str | Path | Run] = (),
     fresh: bool = False,
     smoke: bool = False,
     listener: Listener | None = None,
@@ -75,6 +79,10 @@ def search(
         data_dir: Folder that relative data and checkpoint paths are under; the current folder by
             default.
         cache_dir: Where teachers and their outputs are kept; the user's cache folder by default.
+        warm_start: Earlier runs, or their folders, of any data, teacher and budget. Their fronts'
+            points are tried first; sampler ``autokd`` also learns from their other trials, as far
+            as new ones bear them out. What is taken is copied when the run begins, so that a
+            resumed one may leave this out.
         fresh: Delete an earlier run in this folder first.
         smoke: Shrink the study to seconds, to see whether everything works.
         listener: Who watches; nobody by default.
@@ -87,7 +95,8 @@ def search(
         DefinitionError: If the study says something illegal.
         DataError: If the data cannot be used.
         TeacherError: If the teacher cannot be used.
-        ChangedDefinitionError: If the run folder was begun with another study.
+        ChangedDefinitionError: If the run folder was begun with another study, or from other
+            earlier runs.
         RunError: If run folder or storage cannot be used.
     """
     quiet_optuna()
@@ -95,6 +104,8 @@ def search(
     folder = RunFolder(Path(run_dir) if run_dir else Path("runs") / source.name)
     watcher = listener or Silent()
     with _locked(folder):
+        begins = fresh or not folder.exists
+        earlier = _earlier(folder, source.spec, warm_start, begins=begins)
         if fresh:
             folder.clear()
         if folder.exists:
@@ -108,11 +119,18 @@ def search(
             arrays=data,
             progress=watcher.preparing,
         )
-        _open_folder(folder, source, prepared, storage=storage, data_dir=data_dir)
+        _open_folder(folder, source, prepared, earlier, storage=storage, data_dir=data_dir)
         n_workers = default_workers(prepared.device.type) if workers is None else workers
-        for line in opening(prepared, n_workers=n_workers):
+        told = telling(source.spec, earlier, begins=begins)
+        for line in [*opening(prepared, n_workers=n_workers), *told]:
             watcher.told(line)
-        _session(folder, prepared, n_workers=n_workers, listener=watcher)
+        _session(
+            folder,
+            prepared,
+            n_workers=n_workers,
+            listener=watcher,
+            warm=begin_warm(source.spec, earlier),
+        )
     return load_run(folder.path)
 
 
@@ -133,6 +151,13 @@ def _resolve(
     return _Source(spec, name, files)
 
 
+def _earlier(
+    folder: RunFolder, spec: StudySpec, runs: Sequence[str | Path | Run], *, begins: bool
+) -> tuple[EarlierRun, ...]:
+    folders = [run.folder if isinstance(run, Run) else Path(run) for run in runs]
+    return read_runs(spec, folders) if begins else kept_runs(folder, folders)
+
+
 def _space_file(study: Path) -> dict[str, Path]:
     named = read(study)["search_space"]
     if not isinstance(named, str):
@@ -144,6 +169,7 @@ def _open_folder(
     folder: RunFolder,
     source: _Source,
     prepared: PreparedStudy,
+    earlier: Sequence[EarlierRun],
     *,
     storage: str | None,
     data_dir: str | Path | None,
@@ -159,13 +185,19 @@ def _open_folder(
         folder.create(source.spec, definitions=source.files)
     else:
         folder.create(source.spec, definitions=source.files)
+        keep_runs(folder, earlier)
         info = describe_run(folder, prepared, storage=storage, data_dir=data_dir)
     Ledger(info["storage"], info["study_name"], objectives=source.spec.objectives).close()
     folder.write_info(info)
 
 
 def _session(
-    folder: RunFolder, prepared: PreparedStudy, *, n_workers: int, listener: Listener
+    folder: RunFolder,
+    prepared: PreparedStudy,
+    *,
+    n_workers: int,
+    listener: Listener,
+    warm: WarmStart,
 ) -> None:
     """Search until the budget is spent or somebody presses Ctrl-C."""
     info = folder.read_info()
@@ -175,13 +207,14 @@ def _session(
     ):
         loop = Loop(
             prepared.spec,
-            prepared.shape,
+            make_draw(prepared.spec, prepared.shape),
             folder=folder,
             ledger=ledger,
             crew=crew,
             listener=listener,
             measure=make_measure(prepared),
             taught_s=prepared.assistants_s,
+            warm=warm,
         )
         loop.restore()
         is_interrupted = False

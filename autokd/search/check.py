@@ -21,10 +21,12 @@ from autokd.distill import Answers, Progress, TrainingSource, climb, resolve_dev
 from autokd.distill.device import study_precision
 from autokd.distill.losses.kd import kd
 from autokd.distill.placement import place
+from autokd.distill.schedule import paid_epochs
 from autokd.errors import InfeasibleError
 from autokd.graphs import ArchGraph, Cost, cost
 from autokd.search.family import check_constraints, draw_family, family_cost, slot_seed
 from autokd.search.proposer import Proposer
+from autokd.search.queued import baselines
 from autokd.search.teaching_cost import TeachingCost, clock, teaching_cost
 from autokd.search.workers import default_workers
 from autokd.students import build
@@ -46,6 +48,7 @@ class Estimate:
         n_test: Test images.
         images_bytes: Size of all images.
         is_mapped: Whether they are read from the cache on disk as they are needed.
+        baselines: What each of the study's baselines comes to, in words.
         costs: Of the students that were drawn, smallest first.
         n_infeasible: Points drawn whose students are refused.
         step_s: Seconds a training step of the smallest, the middle and the largest student.
@@ -61,6 +64,7 @@ class Estimate:
     n_test: int
     images_bytes: int
     is_mapped: bool
+    baselines: tuple[str, ...]
     costs: tuple[Cost, ...]
     n_infeasible: int
     step_s: tuple[float, float, float]
@@ -96,6 +100,7 @@ class Estimate:
             ),
             *self.teaching.lines(),
         ]
+        lines += [f"tried first {baseline}" for baseline in self.baselines]
         if self.study_s is not None:
             lines.append(f"search      about {clock(self.study_s)}")
         return lines
@@ -138,7 +143,8 @@ def check_study(
     if progress:
         progress("steps", len(chosen), len(chosen))
     per_epoch = -(-len(dataset.train) // spec.training.batch_size)
-    to_top = per_epoch * spec.fidelity.max_epochs * spec.family_size
+    n_epochs = paid_epochs(spec.fidelity.ladder.rungs, spec.training)[-1]
+    to_top = per_epoch * n_epochs * spec.family_size
     n_workers = default_workers(where.type)
     return Estimate(
         n_train=len(dataset.train),
@@ -146,6 +152,7 @@ def check_study(
         n_test=len(dataset.test),
         images_bytes=dataset.n_bytes,
         is_mapped=dataset.is_mapped,
+        baselines=_baselines(spec, dataset),
         costs=tuple(known for known, _ in students),
         n_infeasible=n_infeasible,
         step_s=(steps[0], steps[1], steps[2]),
@@ -177,6 +184,21 @@ def _draw(spec: StudySpec, dataset: Dataset) -> tuple[list[tuple[Cost, ArchGraph
     return sorted(drawn, key=lambda each: each[0].params), _N_POINTS - len(drawn)
 
 
+def _baselines(spec: StudySpec, dataset: Dataset) -> tuple[str, ...]:
+    found = []
+    for slot, queued in enumerate(baselines(spec.start, spec.search_space)):
+        seed = slot_seed(spec.seed, slot)
+        try:
+            graphs = draw_family(spec, queued.point, seed=seed, shape=dataset.shape)
+            costs = family_cost(graphs, dataset.shape)
+            check_constraints(spec.constraints, costs)
+        except InfeasibleError as error:
+            found.append(f"{queued.origin}: infeasible, {error}")
+        else:
+            found.append(f"{queued.origin}: {costs['params']:,.0f}")
+    return tuple(found)
+
+
 def _student(graph: ArchGraph, dataset: Dataset) -> nn.Module:
     return build(graph, dataset.shape, mean=dataset.mean, std=dataset.std, seed=0)
 
@@ -190,7 +212,7 @@ def _step_s(spec: StudySpec, dataset: Dataset, network: nn.Module, where: torch.
         network,
         TrainingSource(few, spec.views, Answers(outputs), trained_on=where),
         loss=partial(kd, temperature=4.0, soft_weight=0.5),
-        training=spec.training,
+        training=spec.training.model_copy(update={"schedule": "restart"}),  # nothing comes twice
         rungs=(1, 3),
         seed=0,
         precision=study_precision(spec, where),
@@ -207,9 +229,9 @@ def _study_s(spec: StudySpec, epoch_s: float) -> float | None:
     if spec.budget.trials is None:
         return spec.budget.seconds
     below, share, epochs = 0, 1.0, 0.0
-    for rung in spec.fidelity.ladder.rungs:
-        epochs += (rung - below) * share
-        below, share = rung, share / spec.fidelity.eta
+    for paid in paid_epochs(spec.fidelity.ladder.rungs, spec.training):
+        epochs += (paid - below) * share
+        below, share = paid, share / spec.fidelity.eta
     search_s = spec.budget.trials * epochs * epoch_s
     return min(search_s, spec.budget.seconds or search_s)
 

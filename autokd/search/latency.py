@@ -1,14 +1,16 @@
 """Latency of a family, each graph measured once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import fmean
 
 from autokd.distill import PreparedStudy
 from autokd.graphs import ArchGraph
-from autokd.search.loop import Measure
 from autokd.students import build, measure_latency
 
-__all__ = ["make_measure"]
+__all__ = ["Measure", "make_measure"]
+
+Measure = Callable[[Sequence[ArchGraph]], float]
+"""Latency of a family, seconds per batch."""
 
 
 def make_measure(prepared: PreparedStudy) -> Measure | None:

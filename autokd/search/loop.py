@@ -9,19 +9,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from autokd.errors import InfeasibleError, TrialError
-from autokd.graphs import ArchGraph, InputShape
+from autokd.graphs import ArchGraph
 from autokd.runs import Ledger, Record, RunFolder, RungResult
 from autokd.search.board import Board
 from autokd.search.crew import Crew, Task
-from autokd.search.family import check_constraints, draw_family, family_cost, slot_seed
+from autokd.search.family import Draw, Family, check_constraints, slot_seed
+from autokd.search.latency import Measure
 from autokd.search.progress import Listener
 from autokd.search.proposer import Proposal, Proposer
+from autokd.search.repeats import Repeats
+from autokd.search.warm import WarmStart
 from autokd.study import StudySpec
 
 __all__ = ["Loop", "Measure"]
 
-Measure = Callable[[Sequence[ArchGraph]], float]
-"""Latency of a family, seconds per batch."""
+_MOST_REPEATS = 100
+"""Repeats in a row after which a search ends: what it can find, it has found."""
 
 
 class Loop:
@@ -29,19 +32,21 @@ class Loop:
 
     Args:
         spec: The study.
-        shape: What a student reads and answers.
+        draw: Draws a point's family.
         folder: Run folder.
         ledger: Where trials are recorded.
         crew: Who trains.
         listener: Who watches.
         measure: Measures latency where the study needs it; None where not.
         taught_s: Seconds that training the assistants took; the search begins with them spent.
+        warm: What the search begins with; None for nothing.
+        clock: Gives the time, seconds.
     """
 
     def __init__(
         self,
         spec: StudySpec,
-        shape: InputShape,
+        draw: Draw,
         *,
         folder: RunFolder,
         ledger: Ledger,
@@ -49,24 +54,30 @@ class Loop:
         listener: Listener,
         measure: Measure | None = None,
         taught_s: float = 0.0,
+        warm: WarmStart | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._spec = spec
-        self._shape = shape
+        self._draw = draw
         self._folder = folder
         self._ledger = ledger
         self._crew = crew
         self._listener = listener
         self._measure = measure
-        self._proposer = Proposer(spec)
+        self._proposer = Proposer(spec, draw, warm=warm)
         self._board = Board(spec)
+        self._repeats = Repeats()
+        self._n_repeats = 0
         self._retries: list[tuple[Record, Proposal]] = []
+        self._ahead: Proposal | None = None
+        self._clock = clock
         self._before_s = taught_s
-        self._began = time.monotonic()
+        self._began = clock()
 
     @property
     def elapsed_s(self) -> float:
         """Seconds of searching, earlier sessions and the training of assistants included."""
-        return self._before_s + time.monotonic() - self._began
+        return self._before_s + self._clock() - self._began
 
     def restore(self) -> None:
         """Take over what earlier sessions recorded.
@@ -82,15 +93,27 @@ class Loop:
         self._before_s = max([self._before_s, *ends])
         closed = self._ledger.close_running(reason="killed", at_s=self._before_s)
         killed = {(record.slot, record.attempt): record for record in closed}
+        ended: list[Record] = []  # trained: the next point was proposed while it ran
         for trial, found in zip(trials, records, strict=True):
             record = killed.get((found.slot, found.attempt), found)
             proposal = self._proposer.restore(trial, record)
+            while ended:
+                self._proposer.learn(ended.pop())
             if record.outcome == "interrupted":
                 self._retries.append((record, proposal))
+                continue
+            self._board.keep(record)
+            self._repeats.end(record)
+            if record.outcome == "repeated" or _was_trained(record):
+                self._n_repeats = self._n_repeats + 1 if record.outcome == "repeated" else 0
+            if self._spec.sampler.asks_ahead and _was_trained(record):
+                ended.append(record)
             else:
-                self._board.keep(record)
                 violation = sum(trial.constraints.values()) if trial.constraints else None
                 self._proposer.learn(record, violation=violation)
+        if ended:
+            self._propose_ahead()
+            self._proposer.learn(ended.pop())
         self._folder.keep_weights([member.slot for member in self._board.front])
 
     def run(self) -> None:
@@ -99,17 +122,20 @@ class Loop:
         Raises:
             RunError: If storage or folder fail.
         """
-        self._began = time.monotonic()
+        self._began = self._clock()
         try:
             while True:
                 while self._crew.n_free and self._may_begin():
                     self._begin_next()
                 if not self._board.running:
-                    return
+                    break
+                self._propose_ahead()
                 self._crew.step(self)
         except KeyboardInterrupt:
             self._interrupt()
             raise
+        if self._n_repeats >= _MOST_REPEATS:
+            self._listener.told(f"the last {_MOST_REPEATS} trials repeated earlier ones")
 
     def rung(self, slot: int, result: RungResult) -> bool:
         """Record a rung's result and let the race decide.
@@ -125,8 +151,9 @@ class Loop:
         metrics = {**result.metrics, **record.cost}
         trains_on, reason = self._race(result.epochs, metrics)
         verdict = "; ".join(filter(None, [result.verdict, reason]))
-        kept = replace(result, metrics=metrics, goes_on=trains_on, verdict=verdict)
-        longer = record.with_rung(kept)
+        told = replace(result, metrics=metrics, goes_on=trains_on, verdict=verdict)
+        longer = record.with_rung(replace(told, arrival=self._board.n_arrived + 1))
+        self._proposer.note(longer)
         if trains_on:  # else the trial's end follows at once, and is written with this rung
             self._ledger.update(longer)
         self._keep(longer)
@@ -139,11 +166,9 @@ class Loop:
             slot: Slot number.
         """
         record = self._board[slot]
-        if record.epochs == self._spec.fidelity.max_epochs:
+        if self._is_final(record):
             before = {member.slot for member in self._board.front}
-            closed = record.ended("complete", at_s=self.elapsed_s)
-            values = [closed.metrics[objective.metric] for objective in self._spec.objectives]
-            self._close(closed, values=values)
+            self._close(record.ended("complete", at_s=self.elapsed_s))
             after = {member.slot for member in self._board.front}
             self._folder.drop_weights((before | {slot}) - after)
         else:
@@ -166,6 +191,8 @@ class Loop:
         budget = self._spec.budget
         if budget.seconds is not None and self.elapsed_s >= budget.seconds:
             return False
+        if self._n_repeats >= _MOST_REPEATS:
+            return False
         return bool(self._retries) or budget.trials is None or len(self._board) < budget.trials
 
     def _begin_next(self) -> None:
@@ -174,27 +201,34 @@ class Loop:
             slot, attempt = earlier.slot, earlier.attempt + 1
         else:
             slot, attempt = self._next_slot(), 0
-            proposal = self._proposer.propose(slot)
+            proposal = self._ahead or self._proposer.propose(slot)
+            self._ahead = None
         seed = slot_seed(self._spec.seed, slot)
-        record = Record(slot, attempt, seed, proposal.point, began_s=self.elapsed_s)
+        record = proposal.record(slot, attempt, seed=seed, at_s=self.elapsed_s)
         try:
-            graphs = draw_family(self._spec, proposal.point, seed=seed, shape=self._shape)
-            costs = self._costs(graphs)
+            family = self._draw(proposal.point, seed)
+            record = record.costing(family.cost, graphs=family.digests)
+            costs = self._costs(family)
         except InfeasibleError as error:
             self._refuse(record, proposal, error)
         else:
-            self._begin(record, proposal, graphs, costs)
+            self._begin(record.costing(costs, graphs=family.digests), proposal, family.graphs)
+
+    def _propose_ahead(self) -> None:
+        """Propose the next point while everybody trains, if that takes the sampler long."""
+        is_wanted = self._spec.sampler.asks_ahead and self._ahead is None
+        if is_wanted and self._may_begin() and not self._retries:
+            self._ahead = self._proposer.propose(self._next_slot())
 
     def _next_slot(self) -> int:
         last_retry = max((record.slot for record, _ in self._retries), default=-1)
         return max(self._board.last_slot, last_retry) + 1
 
-    def _costs(self, graphs: Sequence[ArchGraph]) -> dict[str, float]:
-        costs = family_cost(graphs, self._shape)
-        check_constraints(self._spec.constraints, costs)
+    def _costs(self, family: Family) -> dict[str, float]:
+        costs = dict(family.cost)
         if self._measure is not None:
             with self._crew.paused():
-                costs["latency_s"] = self._measure(graphs)
+                costs["latency_s"] = self._measure(family.graphs)
             check_constraints(self._spec.constraints, costs)
         return costs
 
@@ -210,24 +244,25 @@ class Loop:
         self._proposer.learn(closed, violation=error.violation)
         self._keep(closed)
 
-    def _begin(
-        self,
-        record: Record,
-        proposal: Proposal,
-        graphs: Sequence[ArchGraph],
-        costs: Mapping[str, float],
-    ) -> None:
-        begun = record.costing(costs, graphs=[graph.digest for graph in graphs])
-        self._folder.write_graphs(begun.slot, graphs)
+    def _begin(self, record: Record, proposal: Proposal, graphs: Sequence[ArchGraph]) -> None:
+        self._folder.write_graphs(record.slot, graphs)
         self._ledger.begin(
-            begun,
+            record,
             params=proposal.params,
             distributions=proposal.distributions,
             notes=proposal.notes,
         )
-        self._keep(begun)
-        weights = self._folder.weights(begun.slot)
-        self._crew.submit(Task(begun.slot, begun.point, begun.seed, weights))
+        self._keep(record)
+        earlier, is_waiting = self._repeats.begin(record), self._repeats.is_waiting(record)
+        self._n_repeats = self._n_repeats + 1 if earlier or is_waiting else 0
+        if earlier:
+            self._close(record.repeating(earlier, at_s=self.elapsed_s))
+        elif not is_waiting:
+            weights = self._folder.weights(record.slot)
+            self._crew.submit(Task(record.slot, record.point, record.seed, weights))
+
+    def _is_final(self, record: Record) -> bool:
+        return record.epochs == self._spec.fidelity.max_epochs
 
     def _race(self, epochs: int, metrics: Mapping[str, float]) -> tuple[bool, str]:
         if epochs == self._spec.fidelity.max_epochs:
@@ -235,10 +270,20 @@ class Loop:
         verdict = self._board.race(epochs, metrics)
         return verdict.goes_on, verdict.reason
 
-    def _close(self, record: Record, *, values: Sequence[float] | None = None) -> None:
-        self._ledger.finish(record, values=values)
+    def _close(self, record: Record) -> None:
+        values, constraints = None, None
+        if record.outcome in ("complete", "repeated") and self._is_final(record):
+            values = [record.metrics[objective.metric] for objective in self._spec.objectives]
+            constraints = self._spec.constraints.shortfalls(record.metrics)
+        self._ledger.finish(record, values=values, constraints=constraints)
         self._proposer.learn(record)
         self._keep(record)
+        for waiting in self._repeats.end(record):
+            if record.outcome == "failed":
+                reason = f"trial {record.slot}, which it would have repeated, failed"
+                self._close(waiting.ended("failed", at_s=self.elapsed_s, reason=reason))
+            else:
+                self._close(waiting.repeating(record, at_s=self.elapsed_s))
 
     def _interrupt(self) -> None:
         """Close what is running so that a later session retries it."""
@@ -249,3 +294,7 @@ class Loop:
     def _keep(self, record: Record) -> None:
         self._board.keep(record)
         self._listener.changed(self._board.snapshot(self.elapsed_s))
+
+
+def _was_trained(record: Record) -> bool:
+    return record.outcome in ("complete", "stopped", "failed")

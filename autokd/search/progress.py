@@ -25,6 +25,9 @@ class Snapshot:
         remaining_s: Estimated seconds to the end; None before there is an estimate.
         front: Front members as ``(slot, {metric: value})``, smallest first.
         hypervolume: Of the complete trials.
+        n_below: Trials that finished the top rung below ``min_top1``; they are among ``complete``.
+        objectives: The study's objectives.
+        repeated: Trials that repeated an earlier one, so that its results hold.
     """
 
     complete: int
@@ -38,11 +41,14 @@ class Snapshot:
     remaining_s: float | None
     hypervolume: float
     front: list[tuple[int, dict[str, float]]] = field(default_factory=list)
+    n_below: int = 0
+    objectives: tuple[str, ...] = ()
+    repeated: int = 0
 
     @property
     def closed(self) -> int:
         """Slots that have ended."""
-        return self.complete + self.stopped + self.infeasible + self.failed
+        return self.complete + self.stopped + self.repeated + self.infeasible + self.failed
 
 
 class Listener(Protocol):
@@ -93,13 +99,14 @@ def opening(prepared: PreparedStudy, *, n_workers: int) -> list[str]:
         n_workers: Worker processes, >= 0.
 
     Returns:
-        Lines of news: study, images, who teaches, budget, workers.
+        Lines of news: study, bounds, images, who teaches, budget, workers.
     """
     spec, dataset, facts = prepared.spec, prepared.dataset, prepared.facts
     limits = {"trials": spec.budget.trials, "seconds": spec.budget.seconds}
     budget = [f"{limit:,.10g} {unit}" for unit, limit in limits.items() if limit is not None]
     return [
         f"study       {spec.title}",
+        *([f"bounds      {spec.constraints}"] if str(spec.constraints) else []),
         (
             f"images      {len(dataset.train):,} train, {len(dataset.validation):,} validation, "
             f"{len(dataset.test):,} test"

@@ -9,20 +9,25 @@ whole trial in one write.
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, cast
+from dataclasses import replace
+from typing import cast
 
-from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, NSGAIISampler
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
-from autokd.parameters import Value
-from autokd.pareto import minimised
+from autokd.parameters import Point, Value
+from autokd.pareto import minimised, reference_point
 from autokd.runs import Record
+from autokd.sampler import AutokdSampler, note_preview, note_rung
+from autokd.sampler.memory import remembered
 from autokd.search.copied import add_trial, copied_study, end_trial
-from autokd.search.memory import remembered
+from autokd.search.family import Draw, slot_seed
+from autokd.search.previews import make_previewer, preview_of, preview_queued, sampler_space
+from autokd.search.proposal import Proposal
+from autokd.search.queued import Queued
 from autokd.search.samplers import make_sampler
 from autokd.search.tpe import Rows
+from autokd.search.warm import WarmStart
 from autokd.seeds import derive_seed
 from autokd.space import (
     METHOD,
@@ -37,25 +42,8 @@ from autokd.study import StudySpec
 
 __all__ = ["Proposal", "Proposer"]
 
-_MODELS = ("tpe", "gp")
+_MODELS = ("autokd", "tpe", "gp")
 """Samplers that fit a model to what they see; NSGA-II looks up its generations by number."""
-
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """A point, as the study and as Optuna see it.
-
-    Attributes:
-        point: Value of every active parameter by full name.
-        params: The searched ones among them.
-        distributions: Their Optuna distributions.
-        notes: What the sampler noted with the trial, such as NSGA-II's generation.
-    """
-
-    point: dict[str, Value]
-    params: dict[str, Value]
-    distributions: dict[str, BaseDistribution]
-    notes: dict[str, Any] = field(default_factory=dict)
 
 
 class Proposer:
@@ -63,16 +51,23 @@ class Proposer:
 
     Args:
         spec: The study.
+        draw: Draws a point's family; None leaves autokd's own sampler without previews.
+        warm: What is proposed before the sampler is asked, and what it may learn from.
     """
 
-    def __init__(self, spec: StudySpec) -> None:
+    def __init__(
+        self, spec: StudySpec, draw: Draw | None = None, *, warm: WarmStart | None = None
+    ) -> None:
         self._spec = spec
+        self._draw = draw
+        self._warm = warm or WarmStart()
         self._copy = copied_study(len(spec.objectives))
+        self._space = sampler_space(spec.search_space)
         self._rows: Rows = {}
         self._numbers: dict[int, int] = {}
 
     def propose(self, slot: int) -> Proposal:
-        """Draw a point.
+        """Draw a point, or take it from the queue.
 
         Args:
             slot: Slot that it is for; its seed decides what is random about the draw.
@@ -80,9 +75,11 @@ class Proposer:
         Returns:
             The point. The slot counts as running until `learn` is called for it.
         """
+        if slot < len(self._warm.queue):
+            return self._queued(slot, self._warm.queue[slot])
         seed = derive_seed(self._spec.seed, "sampler", slot)
         self._forget()
-        sampler = make_sampler(self._spec.sampler, seed=seed, rows=self._rows)
+        sampler = self._sampler(slot, seed)
         self._recall_parents(sampler)
         self._copy.sampler = sampler
         trial = self._copy.ask()
@@ -92,6 +89,15 @@ class Proposer:
         return Proposal(
             point, dict(drawn.params), dict(drawn.distributions), dict(drawn.system_attrs)
         )
+
+    def note(self, record: Record) -> None:
+        """Tell the sampler what a running slot has shown so far.
+
+        Args:
+            record: The slot's record. Only autokd's own sampler learns from rungs.
+        """
+        if self._is_guided:
+            self._note(record)
 
     def restore(self, trial: FrozenTrial, record: Record) -> Proposal:
         """Take over what an earlier session proposed for a slot.
@@ -108,12 +114,17 @@ class Proposer:
             dict(trial.params),
             dict(trial.distributions),
             {key: note for key, note in trial.system_attrs.items() if not _is_constraint(key)},
+            record.origin,
         )
+        if record.is_baseline and not self._is_guided:
+            return proposal
         self._forget()
         running = copy.copy(trial)
         running.state, running.datetime_complete, running.values = TrialState.RUNNING, None, None
         running.user_attrs, running.system_attrs = {}, proposal.notes
         self._numbers[record.slot] = add_trial(self._copy, running)
+        if self._is_guided and self._draw is not None and record.graphs:
+            note_preview(self._running(self._numbers[record.slot]), preview_of(self._spec, record))
         return proposal
 
     def learn(self, record: Record, *, violation: float | None = None) -> None:
@@ -123,18 +134,78 @@ class Proposer:
             record: The slot's closed record.
             violation: For an infeasible slot: how far the bound is exceeded, > 0.
         """
+        if record.slot not in self._numbers:
+            return  # a baseline, of which Optuna's samplers do not know
+        if self._is_guided:
+            self._note(record)  # of a restored or repeated trial nothing was noted before
         number = self._numbers.pop(record.slot)
         state, values = TrialState.PRUNED, None
         match record.outcome:
-            case "complete":
+            case "complete" | "repeated" if record.epochs == self._spec.fidelity.max_epochs:
                 state, values = TrialState.COMPLETE, self._values(record.metrics)
-            case "stopped":
+                for name, missed in self._spec.constraints.shortfalls(record.metrics).items():
+                    self._running(number).set_constraint(name, missed)
+            case "stopped" | "repeated":
                 pass
             case "infeasible":
                 self._running(number).set_constraint("size", violation or 0.0)
             case _:
                 state = TrialState.FAIL
         end_trial(self._copy, number, state, values=values)
+
+    @property
+    def _is_guided(self) -> bool:
+        return self._spec.sampler.name == "autokd"
+
+    def _sampler(self, slot: int, seed: int) -> BaseSampler:
+        spec = self._spec
+        if not self._is_guided:
+            return make_sampler(spec.sampler, seed=seed, rows=self._rows)
+        draw = self._draw
+        return AutokdSampler(
+            seed=seed,
+            n_startup_trials=spec.sampler.n_startup,
+            reference=reference_point(spec.axes).tolist(),
+            space=self._space,
+            preview=draw and make_previewer(spec, draw, seed=slot_seed(spec.seed, slot)),
+            n_previews=spec.sampler.previews,
+            memory=spec.sampler.memory,
+            earlier=self._warm.earlier,
+        )
+
+    def _queued(self, slot: int, queued: Queued) -> Proposal:
+        """Propose a queued point.
+
+        A baseline is no point of the search space. autokd's own sampler knows what that means; any
+        of Optuna's would take the parameters that all trials have for the search space.
+        """
+        searched = self._space.distributions
+        params = queued.searched(searched)
+        known = {name: searched[name] for name in params}
+        proposal = Proposal(queued.point, params, known, origin=queued.origin)
+        if queued.is_baseline and not self._is_guided:
+            return proposal
+        self._forget()
+        trial = create_trial(state=TrialState.RUNNING, params=params, distributions=known)
+        number = self._numbers[slot] = add_trial(self._copy, trial)
+        if self._is_guided:
+            self._preview(number, queued.point, seed=slot_seed(self._spec.seed, slot))
+            return proposal
+        sampler = self._sampler(slot, derive_seed(self._spec.seed, "sampler", slot))
+        if isinstance(sampler, NSGAIISampler):
+            sampler.get_trial_generation(self._copy, self._trial(number))
+        return replace(proposal, notes=dict(self._trial(number).system_attrs))
+
+    def _preview(self, number: int, point: Point, *, seed: int) -> None:
+        if self._draw is not None:
+            preview = preview_queued(self._spec, self._draw, point, seed=seed)
+            if preview.is_feasible:
+                note_preview(self._running(number), preview)
+
+    def _note(self, record: Record) -> None:
+        trial = self._running(self._numbers[record.slot])
+        for result in record.rungs:
+            note_rung(trial, result.epochs, self._values(result.metrics))
 
     def _forget(self) -> None:
         """Copy afresh what a model needs once it sees half as much again as it should.

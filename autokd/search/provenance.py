@@ -106,7 +106,8 @@ def check_unchanged(
     if changes:
         raise ChangedDefinitionError(
             f"{folder.path} was begun with another study; changed: {'; '.join(changes)}. "
-            "Start over with --fresh, or choose another folder with --run-dir"
+            "Start over with --fresh, or choose another folder with --run-dir; "
+            f"--warm-start {folder.path} then begins from what this run has found"
         )
 
 

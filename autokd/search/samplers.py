@@ -20,7 +20,7 @@ def make_sampler(spec: SamplerSpec, *, seed: int, rows: Rows | None = None) -> B
     """Make a sampler.
 
     Args:
-        spec: Which one.
+        spec: Which one of Optuna's.
         seed: Seed of its random numbers, in [0, 2**31).
         rows: What earlier samplers of the same Optuna study have converted; None for the
             first one.
@@ -35,15 +35,17 @@ def make_sampler(spec: SamplerSpec, *, seed: int, rows: Rows | None = None) -> B
                 warnings.simplefilter("ignore", ExperimentalWarning)  # for `group`
                 return Tpe(
                     {} if rows is None else rows,
-                    n_startup_trials=spec.startup_trials,
+                    n_startup_trials=spec.n_startup,
                     multivariate=True,
                     group=True,
                     constant_liar=True,
                     seed=seed,
                 )
         case "nsga2":
-            return NSGAIISampler(population_size=max(spec.startup_trials, 2), seed=seed)
+            return NSGAIISampler(population_size=max(spec.n_startup, 2), seed=seed)
         case "gp":
-            return GPSampler(n_startup_trials=spec.startup_trials, seed=seed)
+            return GPSampler(n_startup_trials=spec.n_startup, seed=seed)
         case "random":
             return RandomSampler(seed=seed)
+        case "autokd":
+            raise AssertionError("autokd's own sampler needs to know the study")

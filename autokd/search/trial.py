@@ -29,7 +29,7 @@ from autokd.distill.harm import recall_changes
 from autokd.errors import OutOfMemory
 from autokd.parameters import Point
 from autokd.runs import RungResult
-from autokd.search.family import draw_family
+from autokd.search.family import draw_family, family_cost
 from autokd.seeds import derive_seed
 from autokd.students import Student, build, save_weights
 
@@ -102,6 +102,8 @@ def _attempt(
     metrics: dict[str, float] = {}
     with ExitStack() as stack:
         students = _students(study, point, seed=seed)
+        costs = [family_cost([student.graph], study.shape) for student in students]
+        size_spread = _spread(costs)
         climbs = [
             stack.enter_context(
                 closing(_climb(study, student, point, seed=derive_seed(seed, "training", member)))
@@ -115,7 +117,7 @@ def _attempt(
                 next(climbing)
                 answers.append(_answer(study, student))
             is_top = rung == rungs[-1]
-            result = _result(study, rung, answers, with_classes=is_top)
+            result = _result(study, rung, answers, size_spread=size_spread, with_classes=is_top)
             metrics = result.metrics
             if is_top and weights is not None:
                 save_weights(students[0], weights)
@@ -160,13 +162,19 @@ def _answer(study: PreparedStudy, student: Student) -> Tensor:
 
 
 def _result(
-    study: PreparedStudy, rung: int, answers: Sequence[Tensor], *, with_classes: bool
+    study: PreparedStudy,
+    rung: int,
+    answers: Sequence[Tensor],
+    *,
+    size_spread: dict[str, float],
+    with_classes: bool,
 ) -> RungResult:
     labels, taught = study.dataset.validation.labels, study.outputs.validation
     scores = [score(logits, labels, taught) for logits in answers]
     changes = [recall_changes(logits, taught, labels) for logits in answers if with_classes]
     means = tuple(round(fmean(each), 4) for each in zip(*changes, strict=True))
-    return RungResult(rung, _mean(scores), _spread(scores), recall_changes=means)
+    spread = {**_spread(scores), **size_spread}
+    return RungResult(rung, _mean(scores), spread, recall_changes=means)
 
 
 def _mean(scores: Sequence[dict[str, float]]) -> dict[str, float]:

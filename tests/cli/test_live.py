@@ -4,7 +4,16 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from autokd.cli.live import LiveListener, PlainListener, clock, counts, draw, timing, watcher
+from autokd.cli.live import (
+    LiveListener,
+    PlainListener,
+    clock,
+    counts,
+    draw,
+    standing,
+    timing,
+    watcher,
+)
 from autokd.search import Snapshot
 
 SNAPSHOT = Snapshot(
@@ -42,6 +51,36 @@ def test_counts_and_timing_say_everything() -> None:
     begun = replace(SNAPSHOT, complete=0, stopped=0, infeasible=0, failed=0, remaining_s=None)
     assert timing(begun) == "1:23 elapsed"
     assert counts(replace(begun, total=None)).startswith("0 trials:")
+
+
+def test_trials_below_a_bound_are_counted_among_the_complete() -> None:
+    assert counts(replace(SNAPSHOT, n_below=4)).startswith(
+        "31 of 80 trials: 9 complete (4 below min_top1), 20 stopped early,"
+    )
+
+
+def test_repeats_are_counted_where_there_are_any() -> None:
+    assert counts(replace(SNAPSHOT, repeated=3)).startswith(
+        "34 of 80 trials: 9 complete, 20 stopped early, 3 repeated, 1 infeasible,"
+    )
+
+
+@pytest.mark.parametrize(
+    ("objectives", "text"),
+    [
+        (("top1", "params"), "front of 14, hypervolume 1.532"),
+        (("top1",), "best top1 0.9000"),
+        (("params",), "best params 1,000"),
+    ],
+)
+def test_a_front_is_told_by_its_hypervolume_and_one_objective_by_its_best(
+    objectives: tuple[str, ...], text: str
+) -> None:
+    assert standing(replace(SNAPSHOT, objectives=objectives)) == text
+
+
+def test_one_objective_without_a_member_has_no_best() -> None:
+    assert standing(replace(SNAPSHOT, objectives=("params",), front=[])) == "no params yet"
 
 
 def test_the_display_shows_running_trials_and_a_front_that_fits() -> None:

@@ -34,7 +34,23 @@ def test_retrain_prints_mean_and_spread(run_cli: Any, tiny_run: Path) -> None:
     said = run_cli("retrain", "--seeds", "2", "--epochs", "2", "--device", "cpu")
     assert said.code == 0, said.err
     assert "top1" in said.out
+    assert "search: validation top1" in said.out
     assert list((tiny_run / "retrain").glob("*.json"))
+
+
+def test_fresh_members_are_exported_where_they_are_asked_for(run_cli: Any, tiny_run: Path) -> None:
+    unmade = run_cli("export", "--format", "config", "--weights", "fresh")
+    assert unmade.code == 2
+    assert "--fresh-members` does it" in unmade.err
+    options = ("--seeds", "2", "--epochs", "1", "--device", "cpu", "--fresh-members")
+    said = run_cli("retrain", *options)
+    assert said.code == 0, said.err
+    assert "fresh members" in said.out
+    made = run_cli("export", "--format", "config", "--weights", "fresh")
+    assert made.code == 0, made.err
+    assert (
+        "2 fresh members of the trial's family" in Path(made.out.strip(), "README.md").read_text()
+    )
 
 
 def test_results_need_a_run(run_cli: Any) -> None:

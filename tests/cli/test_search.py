@@ -68,7 +68,48 @@ def test_a_run_without_a_front_says_so(
     monkeypatch.setattr(type(run), "front", lambda _self: empty)
     monkeypatch.setattr(autokd.search, "search", lambda *_args, **_kwargs: run)
     said = run_cli("search", "tiny.toml")
-    assert "there is no front" in said.out
+    assert "the front is empty: no feasible trial has finished the top rung" in said.out
+    assert "Export:" not in said.out
+
+
+BOUNDED = """
+objectives = [{metric = "params", direction = "minimize", reference = 1e6}]
+constraints = {min_top1 = BOUND}
+"""
+
+
+def _bounded(bound: float) -> None:
+    """Ask for the smallest student of at least so much top1, with the rest of the tiny study."""
+    head, _, rest = Path("tiny.toml").read_text().partition("[data]")
+    before, _, objectives = rest.partition("[[objectives]]")
+    budget = objectives[objectives.index("[budget]") :]
+    tables = BOUNDED.replace("BOUND", str(bound))
+    Path("bounded.toml").write_text(f"{head}{tables}[data]{before}{budget}")
+
+
+def test_the_smallest_student_that_is_good_enough_is_shown_and_exported(
+    run_cli: Any, tiny_study: Path
+) -> None:
+    _bounded(0.001)
+    said = run_cli("search", "bounded.toml", "--workers", "0", "--trials", "3")
+    assert said.code == 0, said.err
+    assert "bounds      min_top1 0.001" in said.out
+    assert "best params" in said.out
+    assert "Best student of Tiny" in said.out
+    exported = run_cli("export", "runs/bounded", "--format", "config")
+    assert exported.code == 0, exported.err
+
+
+def test_a_bound_that_nobody_keeps_is_told(run_cli: Any, tiny_study: Path) -> None:
+    _bounded(0.999)
+    said = run_cli("search", "bounded.toml", "--workers", "0", "--trials", "2")
+    assert said.code == 0, said.err
+    assert "below min_top1)" in said.out
+    assert "below min_top1 0.999; the best of them, trial " in said.out
+    assert "no params yet" in said.out
+    refused = run_cli("export", "runs/bounded")
+    assert refused.code == 2
+    assert "`autokd retrain runs/bounded --trial " in refused.err
 
 
 def test_teacher_is_trained_measured_and_kept(
@@ -86,3 +127,28 @@ def test_missing_data_is_refused_before_the_search(run_cli: Any) -> None:
     assert said.code == 2
     assert "nowhere" in said.err
     assert not Path("runs/fashion_mnist").exists()
+
+
+def test_a_longer_search_begins_from_an_earlier_run(run_cli: Any, tiny_run: Path) -> None:
+    text = Path("tiny.toml").read_text().replace("max_epochs = 2", "max_epochs = 4")
+    Path("longer.toml").write_text(f"start = {{chain = [3_000]}}\n{text}")
+    words = ("search", "longer.toml", "--workers", "0", "--warm-start", str(tiny_run))
+    said = run_cli(*words, "--trials", "3")
+    assert said.code == 0, said.err
+    assert "queued      1 chain baseline" in said.out
+    assert "of the front of runs/tiny" in said.out
+    assert "learns from 2 trials of runs/tiny" in said.out
+    origins = load_run("runs/longer").trials()["origin"]
+    assert origins[0] == "chain baseline of 3,000 params"
+    assert origins[1].startswith("front of runs/tiny, trial ")
+    again = run_cli(*words, "--trials", "4")  # the same command goes on
+    assert again.code == 0, again.err
+    refused = run_cli(*words, "--warm-start", "runs/longer", "--trials", "5")
+    assert refused.code == 2
+    assert "was begun from runs/tiny, not from runs/tiny, runs/longer" in refused.err
+
+
+def test_help_says_which_samplers_learn_from_an_earlier_run(run_cli: Any) -> None:
+    said = " ".join(run_cli("search", "--help").out.replace("\u2502", " ").split())
+    assert "--warm-start" in said
+    assert "other samplers take the front alone" in said

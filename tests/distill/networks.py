@@ -1,9 +1,27 @@
-"""Networks for images of ``dataset``, ``(batch, 1, 8, 8)``."""
+"""Networks for images of ``dataset``, ``(batch, 1, 8, 8)``, and a loss that learns with them."""
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-__all__ = ["small_network"]
+from autokd.distill.losses import Seen
+from autokd.distill.losses.none import none
+
+__all__ = ["RememberingLoss", "small_network"]
+
+
+class RememberingLoss(nn.Module):
+    """Has all that a method may have: weights, which get momenta, and a memory."""
+
+    seen: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+        self.register_buffer("seen", torch.zeros(()))
+
+    def forward(self, seen: Seen) -> Tensor:
+        self.seen.mul_(0.9).add_(seen.student_logits.detach().square().mean())
+        return none(seen) * (1 + (self.scale - 0.5).square()) / (1 + self.seen)
 
 
 def small_network(*, dropout: float = 0.0) -> nn.Module:

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from autokd.distill.optimizer import Sgd
 from autokd.study import Training
@@ -40,6 +40,33 @@ def test_steps_are_those_of_torch_with_decay_on_matrices_only(momentum: float) -
         reference.zero_grad()
     for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(mine, other)
+
+
+def test_momenta_put_back_make_the_next_step_what_it_was() -> None:
+    module = _module()
+    optimizer = Sgd(module.parameters(), Training())
+    _backward(module, 0)
+    optimizer.step(0.1)
+    before = [p.detach().clone() for p in module.parameters()]
+    kept = [momentum.clone() for momentum in optimizer.momenta()]
+    assert [m.shape for m in kept] == [p.shape for p in sorted(module.parameters(), key=_is_flat)]
+    ends = []
+    for _ in range(2):
+        _backward(module, 1)
+        optimizer.step(0.1)
+        ends.append([p.detach().clone() for p in module.parameters()])
+        with torch.no_grad():
+            for place, value in zip(
+                [*module.parameters(), *optimizer.momenta()], [*before, *kept], strict=True
+            ):
+                place.copy_(value)
+    for first, second, start in zip(*ends, before, strict=True):
+        assert torch.equal(first, second)
+        assert not torch.equal(first, start)
+
+
+def _is_flat(parameter: Tensor) -> bool:
+    return parameter.ndim <= 1
 
 
 def test_gradients_are_dropped() -> None:

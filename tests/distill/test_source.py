@@ -56,6 +56,35 @@ def test_only_a_single_image_left_over_is_dropped(
     assert [len(batch.labels) for batch in source.batches(0, batch_size)] == sizes
 
 
+@pytest.mark.parametrize("mix", ["none", "mixup"])
+def test_images_alone_are_those_of_the_batches_and_ask_nobody(
+    mix: str, dataset: Dataset, views: ViewsSpec, teacher_views: Tensor
+) -> None:
+    asked: list[int] = []
+
+    class Maps:
+        channels = (1,)
+
+        def at(self, images: Tensor, indices: Tensor, view: int) -> tuple[Tensor, ...]:
+            asked.append(view)
+            return (images,)
+
+    source = TrainingSource(
+        dataset.train,
+        views.model_copy(update={"mix": mix}),
+        Answers(teacher_views),
+        first_view=1,
+        maps=Maps(),
+        only=torch.arange(30),
+    )
+    expected = [batch.images for batch in source.batches(2, 20)]
+    assert set(asked) == {3}
+    asked.clear()
+    for ours, theirs in zip(source.images(2, 20), expected, strict=True):
+        assert torch.equal(ours, theirs)
+    assert not asked
+
+
 def test_without_a_teacher_there_are_no_logits(dataset: Dataset, views: ViewsSpec) -> None:
     batch = next(TrainingSource(dataset.train, views).batches(0, 8))
     assert batch.teacher_logits is None

@@ -6,6 +6,7 @@ from autokd.distill.losses.none import none
 from autokd.distill.source import Batch
 from autokd.distill.step import Step
 from autokd.study import Training
+from tests.distill.networks import RememberingLoss, small_network
 
 BATCH = Batch(torch.rand(6, 1, 2, 2), None, torch.tensor([0, 1, 2, 0, 1, 2]))
 
@@ -56,6 +57,28 @@ def test_a_rate_in_a_tensor_is_the_rate(network: nn.Module) -> None:
     _step(network)(BATCH, 0.3)
     _step(other)(BATCH, torch.tensor(0.3))
     torch.testing.assert_close(network.state_dict(), other.state_dict())
+
+
+def test_the_state_is_all_that_a_step_changes() -> None:
+    network, loss = small_network(), RememberingLoss()
+    step = Step(
+        network, loss=loss, training=Training(), precision="float32", device=torch.device("cpu")
+    )
+    batch = Batch(torch.rand(6, 1, 8, 8), None, BATCH.labels)
+    start = [tensor.clone() for tensor in step.state()]
+    ends = []
+    for _ in range(2):
+        step(batch, 0.1)
+        ends.append([tensor.clone() for tensor in step.state()])
+        with torch.no_grad():
+            for place, value in zip(step.state(), start, strict=True):
+                place.copy_(value)
+    weights = len([*network.parameters(), *loss.parameters()])
+    buffers = len([*network.buffers(), *loss.buffers()])
+    assert len(start) == 2 * weights + buffers
+    for first, second, before in zip(*ends, start, strict=True):
+        assert torch.equal(first, second)
+        assert not torch.equal(first, before)
 
 
 def test_gradients_of_a_step_that_broke_off_are_dropped(network: nn.Module) -> None:

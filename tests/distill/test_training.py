@@ -1,6 +1,6 @@
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from autokd.data import Dataset
-from autokd.distill import training as training_module
+from autokd.distill import trainer as trainer_module
 from autokd.distill.answers import Answers
 from autokd.distill.evaluation import predict, score
 from autokd.distill.executors import Executor, GraphExecutor
@@ -20,12 +20,13 @@ from autokd.distill.source import TrainingSource
 from autokd.distill.step import Step
 from autokd.distill.training import climb, train
 from autokd.errors import Diverged, OutOfMemory, ShapeError
-from autokd.study import Training, ViewsSpec
-from tests.distill.networks import small_network
+from autokd.study import Schedule, Training, ViewsSpec
+from tests.distill.networks import RememberingLoss, small_network
 from tests.distill.recording import TapeRecorder
 
 CE = none
 BATCH_16 = Training(batch_size=16)
+SCHEDULES: tuple[Schedule, ...] = get_args(Schedule)
 
 
 @pytest.fixture(autouse=True, params=["eager", "replayed"])
@@ -36,7 +37,7 @@ def _executor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
         return GraphExecutor(step, TapeRecorder())
 
     if request.param == "replayed":
-        monkeypatch.setattr(training_module, "make_executor", replayed)
+        monkeypatch.setattr(trainer_module, "make_executor", replayed)
 
 
 @pytest.fixture
@@ -256,6 +257,98 @@ def test_memory_layout_is_handed_back(source: TrainingSource) -> None:
         climbing.close()
     assert during == [True]
     assert all(parameter.is_contiguous() for parameter in network.parameters())
+
+
+# Schedules: with a warm-up of nothing, ladders differ in nothing but where they are scored.
+
+
+def _climbed(
+    source: TrainingSource, rungs: list[int], schedule: Schedule
+) -> tuple[list[int], list[dict[str, Tensor]]]:
+    """Train a network, and give what was scored at each rung."""
+    network, loss = small_network(dropout=0.5), RememberingLoss()
+    training = Training(batch_size=16, warmup_fraction=0.0, schedule=schedule)
+    epochs, scored = [], []
+    for rung in climb(network, source, loss=loss, training=training, rungs=rungs, seed=4):
+        epochs.append(rung)
+        scored.append({name: value.clone() for name, value in network.state_dict().items()})
+    return epochs, scored
+
+
+@pytest.mark.parametrize("schedule", ["branch", "average"])
+def test_lower_rungs_leave_no_trace_in_what_is_scored_above(
+    schedule: Schedule, source: TrainingSource
+) -> None:
+    epochs, scored = _climbed(source, [1, 3, 5], schedule)
+    assert epochs == [1, 3, 5]
+    for rung, found in zip(epochs, scored, strict=True):
+        _, (alone,) = _climbed(source, [rung], schedule)
+        torch.testing.assert_close(found, alone, rtol=0, atol=0, msg=f"rung {rung}")
+
+
+def test_lower_rungs_of_one_long_decay_are_scored_on_the_way(source: TrainingSource) -> None:
+    epochs, scored = _climbed(source, [1, 3, 5], "long")
+    _, (alone,) = _climbed(source, [5], "restart")
+    assert epochs == [1, 3, 5]
+    torch.testing.assert_close(scored[-1], alone, rtol=0, atol=0)
+    _, (below,) = _climbed(source, [3], "restart")
+    assert not torch.equal(scored[1]["6.weight"], below["6.weight"])
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_no_schedule_reads_views_beyond_the_top_rung(
+    schedule: Schedule, dataset: Dataset, views: ViewsSpec, teacher_views: Tensor
+) -> None:
+    source = TrainingSource(dataset.train, views, Answers(teacher_views[:4] / 100))
+    training = Training(batch_size=16, schedule=schedule)
+    told: list[int] = []
+    epochs = train(
+        small_network(),
+        source,
+        loss=CE,
+        training=training,
+        rungs=[2, 4],
+        seed=0,
+        at_rung=_go_on,
+        on_epoch=told.append,
+    )
+    assert epochs == 4
+    # The path of a branch begins before the rung below it.
+    assert told == ([1, 2, 2, 3, 4] if schedule == "branch" else [1, 2, 3, 4])
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_what_was_scored_is_what_is_left_where_a_rung_says_stop(
+    schedule: Schedule, dataset: Dataset, source: TrainingSource
+) -> None:
+    network, scored = small_network(), []
+
+    def stop(epochs: int) -> bool:
+        scored.append(predict(network, dataset.validation.images))
+        return False
+
+    training = Training(batch_size=16, schedule=schedule)
+    train(network, source, loss=CE, training=training, rungs=[2, 5], seed=0, at_rung=stop)
+    torch.testing.assert_close(predict(network, dataset.validation.images), scored[0])
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("stop_after", [1, 2, 3, 4])
+def test_every_schedule_can_break_off(
+    schedule: Schedule, stop_after: int, source: TrainingSource
+) -> None:
+    training = Training(batch_size=16, schedule=schedule)
+    climbing = climb(
+        small_network(),
+        source,
+        loss=CE,
+        training=training,
+        rungs=[2, 5],
+        seed=1,
+        stop_after=stop_after,
+    )
+    expected = {1: [1], 2: [2], 3: [2, 3], 4: [2, 4]}
+    assert list(climbing) == expected[stop_after]
 
 
 class _Frugal(nn.Flatten):

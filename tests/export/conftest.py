@@ -1,6 +1,7 @@
 """A run as a search leaves it, made by hand: two students on the front and others that are not."""
 
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from autokd.constraints import Constraints
 from autokd.data import Dataset, load_dataset
 from autokd.distill import (
     PreparedStudy,
@@ -203,6 +205,19 @@ def finished(tmp_path_factory: pytest.TempPathFactory, prepared: PreparedStudy) 
 def run(finished: Path, tmp_path: Path) -> Run:
     """Copy the run: its files may be damaged, its ledger is the original's."""
     return load_run(shutil.copytree(finished, tmp_path / "runs" / "digits"))
+
+
+@pytest.fixture
+def bounded(run: Run) -> Callable[[float], Run]:
+    """Read the run as one of a study with such a ``min_top1``."""
+
+    def read(min_top1: float) -> Run:
+        constraints = Constraints(min_top1=min_top1)
+        spec = run.spec.model_copy(update={"constraints": constraints})
+        (run.folder / "study.json").write_text(spec.model_dump_json())
+        return load_run(run.folder)
+
+    return read
 
 
 @pytest.fixture

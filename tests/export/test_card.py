@@ -77,6 +77,15 @@ def test_a_retrained_student_shows_its_seeds(run: Run, n: int, shown: str) -> No
     assert f"Retrained with {n} seeds: mean validation top1 {shown}" in card
 
 
+def test_fresh_members_are_called_so(run: Run) -> None:
+    split = {"mean": {"top1": 0.9}, "std": {"top1": 0.01}}
+    summary = {"n_seeds": 4, "validation": split, "test": split}
+    origin = replace(find_origin(run, LARGE), kind="fresh", summary=summary)
+    card = write_card(_description(run, origin=origin), ["config"])
+    assert "Retrained as 4 fresh members of the trial's family: mean validation top1" in card
+    assert "those of the median member on validation" in card
+
+
 @pytest.mark.parametrize(
     ("formats", "ways"),
     [
@@ -106,3 +115,14 @@ def test_text_of_the_study_cannot_be_markdown(run: Run) -> None:
 
 def test_licence_is_left_to_the_user(run: Run) -> None:
     assert "## Licence\n\nNone is stated here." in write_card(_description(run), ["config"])
+
+
+def test_card_of_a_baseline_does_not_call_it_a_find(run: Run) -> None:
+    description = _description(run)
+    assert "found and distilled by autokd." in write_card(description, ["config"])
+    said = description.provenance
+    point = {"generator": "chain", **said["point"]}
+    told = {**said, "point": point, "tried_as": "chain baseline of 3,000 params"}
+    card = write_card(replace(description, provenance=told), ["config"])
+    assert "no find of a search but a hand-made chain baseline of 3,000 params, distilled" in card
+    assert "- tried first as: chain baseline of 3,000 params" in card

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import pytest
 
 from autokd.errors import ExportError, RunError
@@ -68,6 +70,28 @@ def test_an_unknown_rule_names_the_nearest(run: Run) -> None:
 def test_a_run_without_a_front_is_refused(empty_run: Run) -> None:
     with pytest.raises(ExportError, match="no trial has finished the top rung, 2 epochs"):
         choose(empty_run)
+
+
+def test_a_student_below_min_top1_is_not_chosen_by_a_rule(
+    run: Run, bounded: Callable[[float], Run]
+) -> None:
+    small, large = run.front()["top1"]
+    assert small < large
+    read = bounded((small + large) / 2)
+    assert list(read.front()["trial"]) == [LARGE]
+    params = int(read.front()["params"].iloc[0])
+    told = f"trial {LARGE}, has {params:,}; beside the front there is trial {SMALL} with .*retrain"
+    with pytest.raises(ExportError, match=told):
+        choose(read, max_params=params - 1)
+    assert choose(read, trial=SMALL) == SMALL
+
+
+def test_a_front_that_min_top1_keeps_empty_names_the_best_below_it(
+    run: Run, bounded: Callable[[float], Run]
+) -> None:
+    best = f"trial {LARGE} with .* top1 {run.front()['top1'].max():.4f}: `autokd retrain"
+    with pytest.raises(ExportError, match=rf"3 of 3 .* below min_top1 0.9999; .* is {best}"):
+        choose(bounded(0.9999))
 
 
 def test_the_bound_holds_for_the_student_that_is_exported_not_for_the_mean_of_its_family(

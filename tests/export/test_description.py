@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -62,3 +63,12 @@ def test_description_tells_no_path_of_this_machine(run: Run) -> None:
 def test_other_json_is_refused(text: str) -> None:
     with pytest.raises(ExportError, match="a student of format 1 was expected, found"):
         Description.from_json(text)
+
+
+def test_provenance_says_what_a_trial_was_tried_as_where_no_sampler_proposed_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "tried_as" not in _describe(run, LARGE).provenance
+    record = replace(run.record(LARGE), origin="front of runs/a, trial 3")
+    monkeypatch.setattr(type(run), "record", lambda _self, _slot: record)
+    assert _describe(run, LARGE).provenance["tried_as"] == "front of runs/a, trial 3"

@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import onnxruntime
@@ -152,6 +153,15 @@ def test_weights_that_were_not_kept_name_retrain(run: Run, tmp_path: Path) -> No
         with pytest.raises(ExportError, match=f"{why}.*autokd retrain .* --trial {slot}"):
             export_student(run, slot, tmp_path / "e")
     assert not (tmp_path / "e").exists()
+
+
+def test_weights_of_a_student_below_min_top1_say_why_they_were_not_kept(
+    bounded: Callable[[float], Run], tmp_path: Path
+) -> None:
+    read = bounded(0.5)
+    top1 = read.record(BEHIND).metrics["top1"]
+    with pytest.raises(ExportError, match=f"its top1 of {top1:.4f} is below min_top1.*retrain"):
+        export_student(read, BEHIND, tmp_path / "e")
 
 
 def test_an_unknown_format_names_the_nearest(run: Run, tmp_path: Path) -> None:

@@ -59,3 +59,15 @@ def test_a_family_that_cannot_meet_its_budget_is_refused(
     monkeypatch.setitem(GENERATORS, "flat", fake)
     with pytest.raises(ExportError, match=f"only 0 of {MAX_DRAWS} fresh draws of trial {LARGE}"):
         _choose(run, LARGE, n=1, fresh=True)
+
+
+def test_fresh_members_of_a_baseline_are_drawn_by_its_own_generator(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A chain leaves nothing to chance: its members differ in weights alone."""
+    point = {"generator": "chain", "architecture.params_budget": 3e3, "kd.method": "kd"}
+    monkeypatch.setattr(type(run), "point", lambda _self, _slot: dict(point))
+    members = _choose(run, LARGE, n=2, fresh=True)
+    chain = GENERATORS["chain"].draw({"params_budget": 3e3}, seed=0, shape=data_facts(run).shape)
+    assert [member.graph for member in members] == [chain, chain]
+    assert members[0].seed != members[1].seed

@@ -57,9 +57,12 @@ def test_auto_does_not_take_another_student_than_the_trial_s(run: Run) -> None:
     assert find_origin(run, SMALL, weights="fresh").kind == "fresh"
 
 
-@pytest.mark.parametrize("weights", ["same", "fresh"])
-def test_what_was_not_retrained_names_the_command(run: Run, weights: str) -> None:
-    with pytest.raises(ExportError, match=f"has not been retrained.*autokd retrain .* {SMALL}"):
+@pytest.mark.parametrize(
+    ("weights", "command"),
+    [("same", f"--trial {SMALL}`"), ("fresh", f"--trial {SMALL} --fresh-members`")],
+)
+def test_what_was_not_retrained_names_the_command(run: Run, weights: str, command: str) -> None:
+    with pytest.raises(ExportError, match=f"has not been retrained.*autokd retrain .* {command}"):
         find_origin(run, SMALL, weights=weights)
 
 

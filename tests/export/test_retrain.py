@@ -82,6 +82,8 @@ def test_fresh_members_are_new_students_of_the_family(
     assert run.graph(LARGE).digest not in digests
     budget = run.point(LARGE)["architecture.params_budget"]
     assert all(result.params == pytest.approx(budget, rel=0.03) for result in fresh.seeds)
+    assert fresh.searched is not None
+    assert fresh.searched.validation["top1"] == run.record(LARGE).metrics["top1"]
     folder = export_student(
         run, LARGE, tmp_path / "e", formats=["safetensors"], prepared=prepared, weights="fresh"
     )

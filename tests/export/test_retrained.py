@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 
 from autokd.errors import ExportError
 from autokd.export.retrained import Retrained, SeedResult, median_index, summarise
+from autokd.export.searched import Searched
 from autokd.graphs import ArchGraph, Node
 
 GRAPH = ArchGraph((Node("stem", (), 4, 1), Node("conv3x3", (0,), 8, 2)))
@@ -65,12 +67,27 @@ def test_lines_tell_every_seed_mean_spread_and_which_was_kept() -> None:
     assert "mean: validation top1 0.5000, test top1 0.4000, n = 1" in _retrained(0.5).lines()[-1]
 
 
+def test_lines_set_the_search_beside_it_and_compare_families() -> None:
+    before = Searched(9, 3, {"top1": 0.55, "params": 101.0}, {"top1": 0.02, "params": 3.0})
+    same = replace(_retrained(0.5, 0.7), searched=before)
+    assert same.lines()[-1] == "search: validation top1 0.5500 (std 0.0200), n = 3, 9 epochs"
+    *_, mean, params, search, spread = replace(same, members="fresh").lines()
+    assert mean.startswith("mean: ")
+    assert params == "params: mean 100 (std 0)"
+    assert search == same.lines()[-1]
+    assert spread.startswith("spread of top1: 7.1 times that of the search's 3 members (95 %")
+    alone = replace(_retrained(0.5), searched=before, members="fresh")
+    assert alone.lines()[-1] == search  # one member has no spread
+
+
 def test_written_result_holds_seeds_summary_and_graph(tmp_path: Path) -> None:
     _retrained(0.5, 0.7).write(tmp_path / "r.json")
     raw = json.loads((tmp_path / "r.json").read_text())
     assert [seed["validation"]["top1"] for seed in raw["seeds"]] == [0.5, 0.7]
     assert raw["n_seeds"] == 2
     assert raw["validation"]["mean"]["top1"] == pytest.approx(0.6)
+    assert raw["params"] == {"mean": 100, "std": 0}
+    assert raw["searched"] is None
     assert ArchGraph.from_mapping(raw["graph"]) == GRAPH
 
 

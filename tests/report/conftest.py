@@ -17,6 +17,7 @@ from autokd.parameters import Value
 from autokd.pareto import Axis
 from autokd.report.gathered import Gathered, gather
 from autokd.runs import analysis
+from autokd.runs.ranking import rung_correlation
 from autokd.runs.record import Record, RungResult
 from autokd.space import CategoricalDomain, Dimension, FixedDomain
 from autokd.study import StudySpec, read_study
@@ -111,20 +112,30 @@ class FakeRun:
         return analysis.trials_table(self.records)
 
     def front(self) -> pd.DataFrame:
-        table = analysis.front_table(self.trials(), self.axes, self.size_metric)
+        table = analysis.front_table(
+            self.trials(),
+            self.axes,
+            self.size_metric,
+            min_top1=self.spec.constraints.min_top1,
+        )
         return table.assign(test_top1=[self.tests.get(slot, np.nan) for slot in table["trial"]])
+
+    def below(self) -> pd.DataFrame:
+        return analysis.below_table(self.trials(), self.spec.constraints.min_top1)
 
     def curves(self) -> pd.DataFrame:
         return analysis.curves_table(self.records)
 
     def hypervolume(self) -> pd.DataFrame:
-        return analysis.hypervolume_table(self.trials(), self.axes)
+        min_top1 = self.spec.constraints.min_top1
+        return analysis.hypervolume_table(self.trials(), self.axes, min_top1=min_top1)
 
     def importance(self) -> Mapping[str, float]:
         return self.shares
 
     def rung_correlation(self) -> pd.DataFrame:
-        return analysis.rung_correlation(self.curves(), self.first_metric)
+        top = self.spec.fidelity.max_epochs
+        return rung_correlation(self.curves(), self.first_metric, top=top)
 
     def recall_changes(self) -> pd.DataFrame:
         return analysis.recall_table(self.records)

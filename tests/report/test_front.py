@@ -91,9 +91,65 @@ def test_axes_come_from_the_objectives(make_run: MakeRun) -> None:
     assert figure.layout.xaxis.type == "log"
 
 
-def test_no_figure_without_a_front_or_a_second_objective(make_run: MakeRun) -> None:
+def test_no_figure_before_any_trial_has_finished(make_run: MakeRun) -> None:
     assert front_figure(gather([make_run(n_trials=0)])) is None
-    assert front_figure(gather([make_run(objectives=[TOP1])])) is None
+    assert front_figure(gather([make_run(n_trials=0, objectives=[TOP1])])) is None
+
+
+@pytest.mark.parametrize(
+    ("objective", "bounds"), [(TOP1, {"max_params": 20_000}), (PARAMS, {"min_top1": 0.9})]
+)
+def test_one_objective_shows_its_best_among_all_students(
+    make_run: MakeRun, objective: dict[str, object], bounds: dict[str, float]
+) -> None:
+    run = make_run(objectives=[objective], constraints=bounds)
+    (read,) = gather([run])
+    figure = front_figure([read])
+    assert figure is not None
+    assert figure.layout.xaxis.title.text == "params"
+    assert (figure.layout.xaxis.type, figure.layout.yaxis.title.text) == (
+        "log",
+        "top1 (validation)",
+    )
+    found = traces(figure)
+    best = found["best (validation)"]
+    assert best.mode == "markers"
+    assert list(best.x) == run.front()["params"].tolist()
+    assert found["best"].x[0] in best.x
+    (label,) = [note for note in figure.layout.annotations if "best" in note.text]
+    assert label.text == f"best: trial {read.knee}"
+    rest = [len(found[name].x) for name in ("below min_top1", "not the best") if name in found]
+    assert sum(rest) + len(best.x) == (run.trials()["state"] == "complete").sum()
+    assert figure.layout.yaxis.range[0] < found["not the best"].y.min()
+
+
+def test_students_below_min_top1_stand_apart_from_dominated_ones(make_run: MakeRun) -> None:
+    run = make_run(constraints={"min_top1": 0.9})
+    figure = front_figure(gather([run]))
+    assert figure is not None
+    found = traces(figure)
+    assert max(found["below min_top1"].y) < 0.9 <= min(found["dominated"].y)
+    assert len(found["below min_top1"].x) == len(run.below())
+    assert min(found["front (validation)"].y) >= 0.9
+
+
+def test_a_run_whose_students_are_all_below_min_top1_is_drawn_without_a_front(
+    make_run: MakeRun,
+) -> None:
+    run = make_run(constraints={"min_top1": 0.9999})
+    figure = front_figure(gather([run]))
+    assert figure is not None
+    assert list(traces(figure)) == ["stopped early", "below min_top1"]
+    low, high = figure.layout.yaxis.range
+    assert low < run.below()["top1"].min()
+    assert high > 0.9999
+
+
+def test_two_sizes_with_a_bound_on_top1_are_no_staircase(make_run: MakeRun) -> None:
+    run = make_run(objectives=[PARAMS, MACS], constraints={"min_top1": 0.9})
+    figure = front_figure(gather([run]))
+    assert figure is not None
+    assert traces(figure)["front (validation)"].mode == "markers"
 
 
 def test_label_of_a_run_is_escaped(make_run: MakeRun) -> None:

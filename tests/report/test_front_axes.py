@@ -36,6 +36,20 @@ def test_range_of_one_value_is_not_empty(make_run: MakeRun) -> None:
     assert low < run.records[1].metrics["top1"] < high
 
 
+def test_range_holds_the_bound_and_all_students_where_the_front_says_little(
+    make_run: MakeRun,
+) -> None:
+    bounded = make_run(constraints={"min_top1": 0.5})
+    assert quality_range(gather([bounded]), "top1")[0] < 0.5
+    for run in (
+        make_run(objectives=[TOP1]),
+        make_run(constraints={"min_top1": 0.9999}),
+    ):
+        (read,) = gather([run])
+        complete = read.trials[read.trials["state"] == "complete"]
+        assert quality_range([read], "top1")[0] < complete["top1"].min()
+
+
 def test_size_is_logarithmic_where_the_objective_is(run: FakeRun, make_run: MakeRun) -> None:
     assert size_scale(gather([run]), "params")["type"] == "log"
     other = gather([make_run(n_trials=3, objectives=[TOP1, ECE])])

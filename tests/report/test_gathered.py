@@ -43,14 +43,14 @@ def test_fixed_parameters_are_not_searched_ones(gathered: Gathered) -> None:
 @pytest.mark.parametrize(
     ("objectives", "size"),
     [
-        ([TOP1], None),
+        ([TOP1], "params"),
         ([TOP1, PARAMS], "params"),
         ([TOP1, MACS, PARAMS], "params"),
         ([TOP1, ECE], "ece"),
     ],
 )
-def test_size_is_the_size_objective_or_else_the_second_one(
-    make_run: MakeRun, objectives: list[dict[str, object]], size: str | None
+def test_size_is_the_size_objective_or_else_the_second_one_or_params(
+    make_run: MakeRun, objectives: list[dict[str, object]], size: str
 ) -> None:
     assert gather([make_run(n_trials=3, objectives=objectives)])[0].size == size
 
@@ -58,9 +58,28 @@ def test_size_is_the_size_objective_or_else_the_second_one(
 def test_directions_and_scales_are_the_objectives(gathered: Gathered) -> None:
     assert gathered.is_higher_better
     assert (gathered.direction("params"), gathered.direction("ece")) == ("minimize", None)
+    assert (gathered.is_single, gathered.choice) == (False, "knee")
     assert gathered.is_log("params")
     assert not gathered.is_log("top1")
     assert not gathered.is_log("macs")
+
+
+def test_size_is_compared_by_its_logarithm_without_being_an_objective(make_run: MakeRun) -> None:
+    (read,) = gather([make_run(n_trials=3, objectives=[TOP1])])
+    assert read.is_log("params")
+    assert not read.is_log("macs")
+    assert (read.is_single, read.choice) == (True, "best")
+
+
+def test_groups_hold_every_trial_behind_the_front_once(make_run: MakeRun) -> None:
+    (read,) = gather([make_run(constraints={"min_top1": 0.9})])
+    behind = read.behind()
+    groups = read.groups(behind)
+    assert list(groups) == ["stopped early", "below min_top1", "dominated"]
+    slots = [slot for rows in groups.values() for slot in rows["trial"]]
+    assert sorted(slots) == sorted(behind["trial"])
+    assert (groups["below min_top1"]["top1"] < 0.9).all()
+    assert (groups["dominated"]["top1"] >= 0.9).all()
 
 
 def test_importance_is_sorted_largest_first(run: FakeRun) -> None:

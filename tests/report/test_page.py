@@ -156,6 +156,10 @@ def test_no_texts_of_a_figure_overlap_and_the_page_fits_its_window(
             make_run("random", seed=2, n_trials=24),
         ],
         "single": [make_run(objectives=[TOP1])],
+        "smallest": [
+            make_run(objectives=[PARAMS], constraints={"min_top1": 0.9, "max_params": 40_000})
+        ],
+        "bounded": [make_run(constraints={"min_top1": 0.85, "max_params": 95_000})],
         "three": [make_run(objectives=[TOP1, PARAMS, MACS], family_size=3)],
     }
     for name, runs in cases.items():

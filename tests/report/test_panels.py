@@ -93,10 +93,28 @@ def test_narrow_table_links_to_the_drawings(
     assert ('href="#trial-' in body) is is_linked
 
 
-def test_single_objective_shows_the_best_over_trials(make_run: MakeRun) -> None:
+def test_single_objective_shows_the_best_student_and_the_best_so_far(make_run: MakeRun) -> None:
     runs = gather([make_run(objectives=[TOP1])])
-    assert panels.front(runs).title == "Best so far"
-    assert "knee" not in panels.students(runs[0], width=5).note
+    titles = [panel.title for panel in (panels.front(runs), *panels.hypervolume(runs))]
+    assert titles == ["The best student", "Best so far over trials", "Best so far over seconds"]
+    assert "Shaded" not in panels.students(runs[0], width=5).note
+    assert "hypervolume" not in panels.hypervolume(runs)[0].note
+    assert all(isinstance(panel.body, go.Figure) for panel in panels.hypervolume(runs))
+
+
+def test_trials_below_min_top1_are_counted_at_the_front(make_run: MakeRun, run: FakeRun) -> None:
+    bounded = make_run(constraints={"min_top1": 0.9})
+    told = f"{len(bounded.below())} of "
+    assert panels.front(gather([bounded])).note.startswith(told)
+    assert "min_top1" not in panels.front(gather([run])).note
+
+
+def test_a_front_without_members_is_explained_in_every_panel_that_shows_it(
+    make_run: MakeRun,
+) -> None:
+    (read,) = gather([make_run(constraints={"min_top1": 0.9999})])
+    for panel in (panels.students(read, width=5), panels.drawings(read)):
+        assert "are below min_top1 0.9999; the best of them" in str(panel.body)
 
 
 def test_comparison_and_conditions_escape_names(run: FakeRun, make_run: MakeRun) -> None:

@@ -99,3 +99,13 @@ def test_one_complete_trial_is_no_figure(run: FakeRun) -> None:
     (read,) = gather([run])
     one = read.trials[read.trials["state"] == "complete"].head(1)
     assert parallel_figure(replace(read, trials=one)) is None
+
+
+def test_a_parameter_that_no_finished_trial_has_is_no_axis(run: FakeRun) -> None:
+    (read,) = gather([run])
+    without = read.trials[read.trials["kd.temperature"].isna()]
+    figure = parallel_figure(replace(read, trials=without))
+    assert figure is not None
+    labels = [dimension.label for dimension in figure.data[0].dimensions]
+    assert not {"kd.temperature", "kd.soft_weight"} & set(labels)
+    assert "kd.method" in labels

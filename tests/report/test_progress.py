@@ -5,7 +5,7 @@ import pytest
 
 from autokd.report.gathered import gather
 from autokd.report.progress import best_figure, curves_figure, hypervolume_figure
-from tests.report.conftest import TOP1, FakeRun, MakeRun
+from tests.report.conftest import PARAMS, TOP1, FakeRun, MakeRun
 
 ECE = {"metric": "ece", "direction": "minimize", "reference": 0.5}
 
@@ -46,25 +46,64 @@ def test_each_run_has_a_hypervolume_line_and_an_empty_one_has_none(make_run: Mak
     assert hypervolume_figure(runs[1:2], over="trials") is None
 
 
-@pytest.mark.parametrize(("objective", "is_rising"), [(TOP1, True), (ECE, False)])
+@pytest.mark.parametrize(("objective", "is_rising"), [(TOP1, True), (ECE, False), (PARAMS, False)])
+@pytest.mark.parametrize("over", ["trials", "seconds"])
 def test_best_so_far_moves_one_way_only(
-    make_run: MakeRun, objective: dict[str, object], is_rising: bool
+    make_run: MakeRun, objective: dict[str, object], is_rising: bool, over: str
 ) -> None:
-    (read,) = gather([make_run(objectives=[objective])])
+    constraints = {"min_top1": 0.01} if objective == PARAMS else {}
+    (read,) = gather([make_run(objectives=[objective], constraints=constraints)])
     rng = np.random.default_rng(0)
     metric = str(objective["metric"])
     noisy = read.trials.assign(**{metric: rng.uniform(size=len(read.trials))})
-    figure = best_figure([replace(read, trials=noisy, quality=metric)])
+    figure = best_figure([replace(read, trials=noisy)], over=over)
     assert figure is not None
     points, line = figure.data
     steps = np.diff(np.asarray(line.y))
     assert (steps >= 0).all() if is_rising else (steps <= 0).all()
     best = max if is_rising else min
     assert line.y[-1] == best(points.y)
+    assert (np.diff(np.asarray(line.x)) > 0).all()
+
+
+def test_a_trial_below_min_top1_is_never_the_best_so_far(make_run: MakeRun) -> None:
+    (read,) = gather([make_run(objectives=[PARAMS], constraints={"min_top1": 0.9})])
+    figure = best_figure([read], over="trials")
+    assert figure is not None
+    found = {trace.name: trace for trace in figure.data}
+    assert list(found) == ["complete", "below min_top1", "best so far"]
+    assert len(found["below min_top1"].y) == len(read.below)
+    assert min(found["below min_top1"].y) < min(found["best so far"].y)
+    assert found["best so far"].y[-1] == read.front["params"].iloc[0]
+    assert figure.layout.yaxis.type == "log"
+    assert figure.layout.yaxis.title.text == "params"
+
+
+def test_each_run_has_a_best_so_far_of_its_own(make_run: MakeRun) -> None:
+    runs = gather(
+        [
+            make_run("a", n_trials=24, objectives=[TOP1]),
+            make_run("b", n_trials=0, objectives=[TOP1]),
+            make_run("c", n_trials=24, seed=1, objectives=[TOP1]),
+        ]
+    )
+    figure = best_figure(runs, over="trials")
+    assert figure is not None
+    shown = [trace.name for trace in figure.data if trace.showlegend is not False]
+    assert shown == ["best so far, a", "best so far, b", "best so far, c"]
 
 
 def test_best_figure_needs_a_complete_trial(make_run: MakeRun) -> None:
-    assert best_figure(gather([make_run(n_trials=0, objectives=[TOP1])])) is None
+    empty = gather([make_run(n_trials=0, objectives=[TOP1])])
+    assert best_figure(empty, over="trials") is None
+
+
+def test_curves_tell_trials_below_min_top1_and_the_best_apart(make_run: MakeRun) -> None:
+    (read,) = gather([make_run(objectives=[PARAMS], constraints={"min_top1": 0.9})])
+    figure = curves_figure(read)
+    assert figure is not None
+    names = [trace.name for trace in figure.data]
+    assert names == ["stopped early", "below min_top1", "not the best", "best"]
 
 
 def test_curves_hold_every_rung_of_front_and_rest_once(run: FakeRun) -> None:

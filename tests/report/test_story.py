@@ -1,7 +1,9 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+import pytest
 
 from autokd.report.gathered import POINT_LIMIT, Gathered, gather
 from autokd.report.story import conditions, counts, headline, notes
@@ -51,6 +53,51 @@ def test_headline_of_one_objective_names_the_best(make_run: MakeRun) -> None:
     assert f"The best student is trial {run.front()['trial'].iloc[0]} with" in headline(
         gather([run])
     )
+
+
+def test_headline_of_one_objective_names_it_and_the_bounds(make_run: MakeRun) -> None:
+    run = make_run(objectives=[PARAMS], constraints={"min_top1": 0.9})
+    (row,) = run.front().to_dict("records")
+    told = f"The best student by params within min_top1 0.9 is trial {row['trial']} with"
+    assert headline(gather([run])).startswith(told)
+    bounded = make_run(objectives=[TOP1], constraints={"max_params": 20_000})
+    assert headline(gather([bounded])).startswith("The best student within max_params 20,000 is")
+
+
+def test_headline_of_a_front_that_a_bound_keeps_empty_says_so(make_run: MakeRun) -> None:
+    text = headline(gather([make_run(constraints={"min_top1": 0.9999})]))
+    assert text.startswith("The front is empty: ")
+    assert "are below min_top1 0.9999; the best of them, trial " in text
+
+
+@pytest.mark.parametrize(
+    ("objective", "constraints", "better"),
+    [(TOP1, {}, "strong"), (PARAMS, {"min_top1": 0.9}, "strong")],
+)
+def test_headline_of_several_runs_of_one_objective_names_the_best(
+    make_run: MakeRun, objective: dict[str, object], constraints: dict[str, float], better: str
+) -> None:
+    changes: dict[str, Any] = {"objectives": [objective], "constraints": constraints}
+    runs = gather([make_run("weak", gain=-0.05, **changes), make_run("strong", **changes)])
+    metric = str(objective["metric"])
+    assert headline(runs).startswith(f"Of 2 runs, {better} has the best student by {metric}, ")
+
+
+def test_trials_below_a_bound_are_counted_and_the_bounds_are_listed(make_run: MakeRun) -> None:
+    run = make_run(constraints={"min_top1": 0.9, "max_macs": 10_000_000})
+    (read,) = gather([run])
+    n_complete = int((run.trials()["state"] == "complete").sum())
+    assert f"{n_complete} complete ({len(run.below())} below min_top1)" in counts(read)
+    assert dict(conditions(read))["bounds"] == "max_macs 10,000,000, min_top1 0.9"
+    assert any(
+        note.startswith(f"{len(run.below())} of {n_complete} trials") for note in notes([read])
+    )
+
+
+def test_bounds_are_not_mentioned_where_there_are_none(gathered: Gathered) -> None:
+    assert "bounds" not in dict(conditions(gathered))
+    assert not any("min_top1" in note for note in notes([gathered]))
+    assert "below" not in counts(gathered)
 
 
 def test_headline_of_several_runs_names_the_largest_hypervolume(make_run: MakeRun) -> None:

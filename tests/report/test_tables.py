@@ -1,16 +1,19 @@
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from autokd.report.gathered import Gathered, gather
 from autokd.report.tables import (
+    INTERVAL_LEAST,
     comparison_table,
     front_table,
     front_text,
     rung_table,
     size_limits,
 )
+from autokd.runs import ranking
 from tests.report.conftest import MACS, PARAMS, TOP1, FakeRun, MakeRun
 
 KL = {"metric": "kl", "direction": "minimize", "reference": 2.0}
@@ -33,9 +36,27 @@ def test_knee_is_marked_and_drawn_trials_are_linked(gathered: Gathered) -> None:
     assert table.links == {2: "trial-x"}
 
 
-def test_single_objective_marks_no_knee(make_run: MakeRun) -> None:
+def test_one_best_student_is_not_marked_and_of_equal_ones_that_which_export_takes(
+    make_run: MakeRun,
+) -> None:
     (read,) = gather([make_run(objectives=[TOP1])])
     assert front_table(read).marked == frozenset()
+    equal = pd.concat([read.front, read.front.assign(trial=99, params=1e6)], ignore_index=True)
+    assert front_table(replace(read, front=equal)).marked == frozenset({0})
+
+
+def test_an_empty_front_of_a_bounded_study_says_who_came_near(make_run: MakeRun) -> None:
+    text = front_text(make_run(constraints={"min_top1": 0.9999}))
+    assert text.startswith("the front is empty: ")
+    assert "are below min_top1 0.9999; the best of them, trial " in text
+
+
+def test_runs_of_one_objective_are_compared_by_it(make_run: MakeRun) -> None:
+    runs = gather([make_run("a", objectives=[TOP1]), make_run("b", n_trials=0, objectives=[TOP1])])
+    table = comparison_table(runs)
+    assert table.headings[3] == "best top1"
+    assert table.rows[0][3] == f"{runs[0].front['top1'].iloc[0]:.3f}"
+    assert table.rows[1][3] == "–"  # noqa: RUF001
 
 
 def test_objectives_have_columns_and_unmeasured_tests_have_none(make_run: MakeRun) -> None:
@@ -90,5 +111,25 @@ def test_size_limits_are_round_and_inside(params: list[float], limits: list[floa
 
 
 def test_rung_table_has_a_row_per_lower_rung(gathered: Gathered, make_run: MakeRun) -> None:
-    assert [row[0] for row in rung_table(gathered).rows] == ["3", "9"]
+    table = rung_table(gathered)
+    assert [row[0] for row in table.rows] == ["3", "9"]
     assert rung_table(gather([make_run(n_trials=0)])[0]).rows == ()
+    assert table.headings == ("epochs", "trials", "Kendall's tau", "95 % interval")
+    found = gathered.rung_correlation.iloc[0]
+    assert found["n"] >= INTERVAL_LEAST
+    assert table.rows[0][2:] == (
+        f"{found['tau']:.2f}",
+        f"{found['tau_low']:.2f} to {found['tau_high']:.2f}",
+    )
+
+
+def test_tau_of_few_trials_has_no_interval_and_says_so(gathered: Gathered) -> None:
+    assert ranking.INTERVAL_LEAST == INTERVAL_LEAST
+    found = gathered.rung_correlation
+    few = found.assign(n=INTERVAL_LEAST - 1, tau_low=np.nan, tau_high=np.nan)
+    assert [row[3] for row in rung_table(replace(gathered, rung_correlation=few)).rows] == [
+        "too few"
+    ] * 2
+    perfect = found.assign(n=INTERVAL_LEAST, tau=1.0, tau_low=np.nan, tau_high=np.nan)
+    same = rung_table(replace(gathered, rung_correlation=perfect))
+    assert same.rows[0][2:] == ("1.00", "–")  # noqa: RUF001

@@ -4,13 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from autokd.parameters import Value
 from autokd.pareto import Axis, hypervolume, minimised, reference_point
 from autokd.runs.analysis import (
+    below_table,
     curves_table,
     front_table,
     hypervolume_table,
     recall_table,
-    rung_correlation,
     trials_table,
 )
 from autokd.runs.record import Record, RungResult
@@ -33,6 +34,44 @@ def test_front_is_what_no_complete_trial_dominates() -> None:
     assert list(front["trial"]) == [1, 0]
 
 
+BOUNDED = [
+    (0.9, 9e3, "complete"),
+    (0.8, 1e3, "complete"),
+    (0.799, 1e2, "complete"),  # dominates nobody's top1, and is the smallest
+    (0.85, 5e2, "stopped"),
+    (0.5, 5e4, "complete"),
+]
+
+
+def test_a_trial_below_min_top1_is_no_member_and_dominates_none() -> None:
+    trials = _trials(BOUNDED)
+    assert list(front_table(trials, AXES, "params")["trial"]) == [2, 1, 0]
+    assert list(front_table(trials, AXES, "params", min_top1=0.8)["trial"]) == [1, 0]
+    size = AXES[1:]
+    assert list(front_table(trials, size, "params")["trial"]) == [2]
+    assert list(front_table(trials, size, "params", min_top1=0.8)["trial"]) == [1]
+    assert front_table(trials, size, "params", min_top1=0.95).empty
+
+
+def test_below_are_the_complete_trials_that_miss_the_bound() -> None:
+    trials = _trials(BOUNDED)
+    assert list(below_table(trials, 0.8)["trial"]) == [2, 4]
+    assert below_table(trials, None).empty
+    assert list(below_table(trials, 0.95)["trial"]) == [0, 1, 2, 4]
+    assert below_table(trials.iloc[:0], 0.8).empty
+
+
+@pytest.mark.parametrize("axes", [AXES, AXES[1:]])
+def test_a_trial_below_min_top1_adds_no_hypervolume(axes: tuple[Axis, ...]) -> None:
+    trials = _trials(BOUNDED)
+    bounded = hypervolume_table(trials, axes, min_top1=0.8)
+    assert list(bounded["trial"]) == [0, 1, 2, 4]
+    without = hypervolume_table(trials[trials["top1"] >= 0.8], axes)
+    first, second = without["hypervolume"]
+    assert list(bounded["hypervolume"]) == [first, second, second, second]
+    assert hypervolume_table(trials, axes)["hypervolume"].iloc[2] > second
+
+
 def test_hypervolume_follows_the_definition_of_pareto() -> None:
     trials = _trials([(0.5, 1e4, "complete"), (0.9, 1e5, "complete"), (0.9, 1e2, "failed")])
     table = hypervolume_table(trials, AXES)
@@ -41,28 +80,6 @@ def test_hypervolume_follows_the_definition_of_pareto() -> None:
     assert list(table["hypervolume"]) == pytest.approx(
         [hypervolume(values[:1], reference), hypervolume(values, reference)]
     )
-
-
-def test_rung_correlation_is_one_for_equal_order_and_minus_one_for_reversed() -> None:
-    records = [
-        Record(i, 0, 0, {})
-        .with_rung(RungResult(1, {"top1": 0.1 * i}))
-        .with_rung(RungResult(2, {"top1": 0.5 - 0.1 * i}))
-        .with_rung(RungResult(4, {"top1": 0.2 + 0.1 * i}))
-        for i in range(4)
-    ]
-    table = rung_correlation(curves_table(records), "top1")
-    assert list(table["epochs"]) == [1, 2]
-    assert list(table["n"]) == [4, 4]
-    assert list(table["tau"]) == pytest.approx([1.0, -1.0])
-
-
-def test_rung_correlation_counts_only_trials_that_finished() -> None:
-    records = [Record(i, 0, 0, {}).with_rung(RungResult(1, {"top1": 0.1 * i})) for i in range(4)]
-    records[0] = records[0].with_rung(RungResult(4, {"top1": 0.9}))
-    table = rung_correlation(curves_table(records), "top1")
-    assert list(table["n"]) == [1]
-    assert np.isnan(table["tau"][0])
 
 
 def test_recall_changes_are_those_of_complete_trials_at_the_top_rung() -> None:
@@ -97,3 +114,14 @@ def test_cost_stands_in_for_metrics_before_the_first_rung() -> None:
     assert table["params"][0] == 10.0
     assert np.isnan(table["top1"][0])
     assert table["kd.method"][0] == "kd"
+
+
+def test_origins_are_a_column_where_any_trial_has_one() -> None:
+    own = Record(0, 0, 0, {"kd.method": "kd"})
+    point: dict[str, Value] = {"generator": "chain", "kd.method": "kd"}
+    baseline = Record(1, 0, 0, point, origin="chain baseline of 3,000 params")
+    assert not {"origin", "generator"} & set(trials_table([own]))
+    table = trials_table([own, baseline])
+    assert table["origin"].tolist() == ["", "chain baseline of 3,000 params"]
+    assert table["generator"].isna().tolist() == [True, False]
+    assert list(table)[:4] == ["trial", "state", "reason", "origin"]

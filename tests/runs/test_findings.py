@@ -3,6 +3,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from autokd.constraints import Constraints
 from autokd.errors import RunError
 from autokd.runs import Record, RunFolder, RungResult, load_run
 from autokd.runs.findings import Findings
@@ -27,6 +28,7 @@ def test_tables_are_those_of_the_run(four_trials: RunFolder) -> None:
     for table in (
         "trials",
         "front",
+        "below",
         "curves",
         "hypervolume",
         "rung_correlation",
@@ -44,6 +46,29 @@ def test_front_shows_the_tests_that_are_known(spec: StudySpec) -> None:
     assert list(front["trial"]) == [0, 2]
     assert list(front.columns[:4]) == ["trial", "state", "reason", "test_top1"]
     assert front["test_top1"].isna().tolist() == [True, False]
+
+
+def _bounded(spec: StudySpec, metrics: list[str], min_top1: float) -> StudySpec:
+    objectives = [each for each in spec.objectives if each.metric in metrics]
+    constraints = Constraints(min_top1=min_top1)
+    return spec.model_copy(update={"objectives": tuple(objectives), "constraints": constraints})
+
+
+def test_trials_below_min_top1_are_told_apart_from_the_front(spec: StudySpec) -> None:
+    found = _findings(_bounded(spec, ["top1", "params"], 0.93))
+    assert list(found.front()["trial"]) == [2]
+    assert list(found.below()["trial"]) == [0, 1]
+    volumes = found.hypervolume()["hypervolume"]
+    assert list(volumes[:2]) == [0.0, 0.0]
+    assert volumes[2] > 0
+    assert _findings(spec).below().empty
+
+
+def test_a_study_of_size_alone_is_judged_by_top1_and_has_one_best(spec: StudySpec) -> None:
+    found = _findings(_bounded(spec, ["params"], 0.85))
+    assert (found.first_metric, found.size_metric) == ("top1", "params")
+    assert list(found.front()["trial"]) == [0]
+    assert list(found.rung_correlation()["epochs"]) == [1]
 
 
 def test_a_table_that_its_reader_changes_stays_as_it_was(spec: StudySpec) -> None:

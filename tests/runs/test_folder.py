@@ -122,3 +122,15 @@ def test_latest_run_is_the_one_written_last(tmp_path: Path, spec: StudySpec) -> 
     older, newer = _begun(tmp_path / "a", spec), _begun(tmp_path / "b", spec)
     os.utime(older.path / "run.json", (1, 1))
     assert latest_run(tmp_path) == newer.path
+
+
+def test_what_a_run_began_from_is_kept_and_forgotten(tmp_path: Path, spec: StudySpec) -> None:
+    folder = _begun(tmp_path / "run", spec)
+    assert folder.read_warm() == []
+    folder.write_warm([{"run": "a"}])
+    assert folder.read_warm() == [{"run": "a"}]
+    folder.write_warm([])
+    assert not (folder.path / "warm.json").exists()
+    (folder.path / "warm.json").write_text("{")
+    with pytest.raises(RunError, match=r"warm.json is damaged: Expecting"):
+        folder.read_warm()

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import create_trial
 
+from autokd.constraints import Constraints
 from autokd.parameters import Value
 from autokd.runs import importance
 from autokd.runs.importance import MIN_TRIALS, importances, optuna_distribution
@@ -135,3 +137,30 @@ def test_of_very_many_records_some_are_taken_evenly(
     expected = importances(records[::2], spec)
     monkeypatch.setattr(importance, "MAX_TRIALS", 50)
     assert importances(records, spec) == expected
+
+
+def test_what_decides_who_keeps_min_top1_matters_where_the_objective_is_size(
+    spec: StudySpec,
+) -> None:
+    """Without a bound the budget alone decides on size; with one, who keeps it counts first."""
+    records = []
+    rng = np.random.default_rng(0)
+    for slot in range(120):
+        point = _point(rng)
+        budget, rewiring = point["architecture.params_budget"], point["architecture.rewiring"]
+        metrics = {"top1": 0.95 if float(rewiring) < 0.2 else 0.5, "params": float(budget)}
+        record = Record(slot, 0, slot, point).with_rung(RungResult(4, metrics))
+        records.append(record.ended("complete", at_s=1.0))
+    changes = {"objectives": spec.objectives[1:]}
+    free = importances(records, spec.model_copy(update=changes))
+    assert next(iter(free)) == "architecture.params_budget"
+    bounds = Constraints(min_top1=0.9)
+    bounded = importances(records, spec.model_copy(update={**changes, "constraints": bounds}))
+    assert next(iter(bounded)) == "architecture.rewiring"
+
+
+def test_baselines_do_not_count(spec: StudySpec) -> None:
+    records = _records(40)
+    chains = [replace(r, point={**r.point, "generator": "chain"}) for r in _records(60)[40:]]
+    assert importances([*records, *chains], spec) == importances(records, spec)
+    assert importances(chains, spec) == {}

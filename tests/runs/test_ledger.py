@@ -80,6 +80,28 @@ def test_an_infeasible_trial_is_pruned_with_a_violated_constraint(ledger: Ledger
     assert trial.constraints == {"size": 0.25}
 
 
+def test_a_trial_that_misses_a_bound_is_complete_and_infeasible_to_optuna(
+    ledger: Ledger, url: str
+) -> None:
+    for slot, (top1, missed) in enumerate([(0.9, -0.125), (0.95, 0.0), (0.99, 0.5)]):
+        ledger.finish(
+            _begin(ledger, slot).ended("complete", at_s=1.0),
+            values=[top1, 1000.0],
+            constraints={"min_top1": missed},
+        )
+    study = optuna.load_study(study_name="mine", storage=url)
+    assert {trial.state for trial in study.trials} == {TrialState.COMPLETE}
+    assert [trial.constraints for trial in study.trials] == [
+        {"min_top1": -0.125},
+        {"min_top1": 0.0},
+        {"min_top1": 0.5},
+    ]
+    assert [trial.number for trial in study.best_trials] == [1]
+    assert [trial.constraints for trial in ledger.trials()] == [
+        trial.constraints for trial in study.trials
+    ]
+
+
 def test_close_running_interrupts_what_an_earlier_session_left(ledger: Ledger, url: str) -> None:
     ledger.finish(_begin(ledger, 0).ended("complete", at_s=1.0), values=[0.9, 1000.0])
     ledger.update(_begin(ledger, 1).with_rung(RungResult(3, {"top1": 0.5})))

@@ -65,3 +65,14 @@ def test_costing_adds_cost_and_graphs() -> None:
     record = Record(0, 0, 1, {}).costing({"params": 5.0}, graphs=["x"])
     assert record.cost == {"params": 5.0}
     assert record.graphs == ("x",)
+
+
+def test_a_record_from_before_there_were_origins_is_read() -> None:
+    raw = json.loads(json.dumps(_record().as_dict()))
+    del raw["origin"]
+    assert Record.from_dict(raw) == _record()
+
+
+def test_a_baseline_names_the_generator_that_drew_it() -> None:
+    assert Record(0, 0, 1, {"generator": "chain", "kd.method": "kd"}).is_baseline
+    assert not _record().is_baseline

@@ -3,6 +3,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from optuna import load_study
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -11,7 +12,7 @@ from optuna.distributions import (
 )
 from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 from sqlalchemy import event
 
 from autokd.errors import RunError
@@ -93,6 +94,29 @@ def test_an_ended_trial_is_the_one_that_optunas_storage_ends(
     assert _same(reference.get_all_trials(study)[0], storage.get_all_trials(1)[0])
 
 
+def test_an_end_keeps_constraints_where_optunas_storage_does(
+    storage: RDBStorage, rows: TrialRows, tmp_path: Path
+) -> None:
+    reference, study = _study(tmp_path / "reference.db")
+    template = create_trial(
+        state=TrialState.RUNNING, user_attrs={"autokd": {}}, system_attrs={"note": "x"}
+    )
+    trial_id = reference.create_new_trial(study, template)
+    live = Trial(load_study(study_name="s", storage=reference), trial_id)
+    live.set_constraint("min_top1", 0.25)
+    reference.set_trial_state_values(trial_id, TrialState.COMPLETE, [1.0] * 3)
+    notes = create_trial(state=TrialState.RUNNING, constraints={"min_top1": 0.25}).system_attrs
+    rows.end(
+        rows.add(template),
+        TrialState.COMPLETE,
+        key="autokd",
+        value={},
+        objectives=[1.0] * 3,
+        notes=notes,
+    )
+    assert _same(reference.get_all_trials(study)[0], storage.get_all_trials(1)[0])
+
+
 def test_a_note_replaces_one_attribute_of_one_trial(storage: RDBStorage, rows: TrialRows) -> None:
     first, second = rows.add(_template()), rows.add(_template())
     rows.note(second, "autokd", {"slot": 7})
@@ -151,3 +175,8 @@ def test_an_event_is_one_transaction_of_one_statement_a_table(
     seen.clear()
     rows.end(trial_id, TrialState.COMPLETE, key="autokd", value={}, objectives=[1.0] * 3)
     assert seen == ["UPDATE", "INSERT", "UPDATE", "commit"]
+    bounded = rows.add(_template())
+    seen.clear()
+    values, notes = [1.0] * 3, {"constraints:min_top1": 0.1}
+    rows.end(bounded, TrialState.COMPLETE, key="autokd", value={}, objectives=values, notes=notes)
+    assert seen == ["UPDATE", "INSERT", "INSERT", "UPDATE", "commit"]

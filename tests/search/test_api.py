@@ -198,3 +198,62 @@ def test_the_room_can_be_called_like_the_function() -> None:
     assert callable(autokd.search)
     with pytest.raises(DefinitionError, match="no study is called"):
         autokd.search("nothing at all")
+
+
+class Ears(Silent):
+    def __init__(self) -> None:
+        self.news: list[str] = []
+
+    def told(self, message: str) -> None:
+        self.news.append(message)
+
+
+AUTOKD = {"sampler": {"name": "autokd", "startup_trials": 2, "previews": 4}}
+
+
+def test_a_search_begins_with_the_front_of_an_earlier_run_and_goes_on_without_it(
+    run_small: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = run_small("a")
+    front = [int(slot) for slot in first.front()["trial"]]
+    changes = {"seed": 1, "start": {"chain": [3_000]}, **AUTOKD}
+    options = {"changes": changes, "n_trials": len(front) + 4, "warm_start": [first]}
+    straight, ears = run_small("b", **options), Ears()
+    origins = [record.origin for record in straight.records()]
+    assert origins[: len(front) + 1] == [
+        "chain baseline of 3,000 params",
+        *[f"front of a, trial {slot}" for slot in front],
+    ]
+    assert set(origins[len(front) + 1 :]) == {""}
+    assert straight.front()["test_top1"].notna().all()
+
+    run_small("c", **{**options, "n_trials": len(front) + 2})
+    learned = len(first.records())
+    first.folder.rename(first.folder.with_name("moved"))
+    later = {**options, "warm_start": ()}
+    assert _facts(run_small("c", **later, listener=ears)) == _facts(straight)
+    assert f"learns from {learned} trials of a" in ears.news
+    with pytest.raises(ChangedDefinitionError, match=r"was begun from a, not from .*moved as it"):
+        run_small("c", **{**options, "warm_start": [first.folder.with_name("moved")]})
+
+
+def test_a_longer_top_rung_is_another_study_that_can_begin_from_this_one(run_small: Any) -> None:
+    ladder = {"min_epochs": 1, "max_epochs": 2, "eta": 2}
+    short = run_small(changes={"fidelity": ladder}, n_trials=3)
+    with pytest.raises(ChangedDefinitionError, match=r"--warm-start .*run then begins from what"):
+        run_small(n_trials=3)
+    # In the same folder: it is read before it is deleted.
+    n_front = len(short.front())
+    longer = run_small(n_trials=n_front + 1, fresh=True, warm_start=[short.folder])
+    assert longer.records()[0].origin.startswith("front of run, trial ")
+    begun = _facts(longer)
+    again = run_small(n_trials=n_front + 2, warm_start=[short.folder])
+    assert _facts(again)[: n_front + 1] == begun
+
+
+def test_a_run_that_cannot_be_begun_from_is_refused_before_anything_is_made(
+    run_small: Any, tmp_path: Path
+) -> None:
+    with pytest.raises(RunError, match="nowhere is not a run folder"):
+        run_small(warm_start=[tmp_path / "nowhere"])
+    assert not (tmp_path / "run").exists()

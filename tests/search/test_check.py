@@ -26,6 +26,14 @@ def test_an_estimate_covers_sizes_steps_trials_and_the_whole_study(make_spec: An
     assert told[-1] == ("steps", 3, 3)
 
 
+def test_epochs_that_a_schedule_trains_twice_are_counted(make_spec: Any) -> None:
+    ladder = {"min_epochs": 2, "max_epochs": 20, "eta": 3}  # rungs at 2, 6 and 20 epochs
+    estimate = check_study(
+        make_spec(training={"schedule": "branch"}, fidelity=ladder), device="cpu"
+    )
+    assert estimate.trial_s[0] == pytest.approx(estimate.step_s[0] * 3 * (20 + 1 + 1))
+
+
 def test_it_is_said_in_words(make_spec: Any) -> None:
     text = "\n".join(check_study(make_spec(), device="cpu").lines())
     for word in ("images", "params", "a trial", "memory", "table", "teacher", "search"):
@@ -63,3 +71,11 @@ def test_seconds_limit_the_search(make_spec: Any) -> None:
 def test_a_study_without_feasible_students_is_refused(make_spec: Any) -> None:
     with pytest.raises(ConstraintViolated, match="exceeds max_params = 1,000"):
         check_study(make_spec(constraints={"max_params": 1_000}), device="cpu")
+
+
+def test_baselines_are_drawn_and_told(make_spec: Any) -> None:
+    spec = make_spec(start={"chain": [3_000, 9_000]}, constraints={"max_params": 8_000})
+    lines = check_study(spec, device="cpu").lines()
+    told = [line for line in lines if line.startswith("tried first ")]
+    assert told[0] == "tried first chain baseline of 3,000 params: 2,994"
+    assert told[1].startswith("tried first chain baseline of 9,000 params: infeasible, params ")

@@ -1,14 +1,17 @@
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pytest
 
 from autokd.errors import Diverged, TrialError
-from autokd.graphs import InputShape
+from autokd.graphs import ArchGraph, InputShape, count_params
 from autokd.runs import Ledger, Record, RunFolder, RungResult
 from autokd.search.crew import Handler, Task
+from autokd.search.family import make_draw
 from autokd.search.loop import Loop, Measure
 from autokd.search.progress import Snapshot
 from autokd.study import Budget, StudySpec
@@ -111,7 +114,7 @@ class Session:
     ) -> list[Record]:
         loop = Loop(
             self.spec,
-            SHAPE,
+            make_draw(self.spec, SHAPE),
             folder=self.folder,
             ledger=self.ledger,
             crew=crew,
@@ -280,3 +283,288 @@ def test_what_a_worker_notes_stands_before_the_races_reason(make_session: MakeSe
 
     (record,) = session.run(Noting())
     assert record.reason == "trained anew; result 1 at this rung, the race begins with 2"
+
+
+class FamilyCrew(FakeCrew):
+    """Reports the mean and the spread of families whose members lie far apart."""
+
+    def __init__(self, means: Sequence[float]) -> None:
+        super().__init__()
+        self._means = means
+
+    def step(self, handler: Handler) -> None:
+        task = self.tasks.pop()
+        task.weights.write_bytes(b"weights")
+        metrics, spread = {"top1": self._means[task.slot]}, {"top1": 0.3, "params": 7.0}
+        for rung in RUNGS:
+            if not handler.rung(task.slot, RungResult(rung, metrics, spread)):
+                break
+        handler.finished(task.slot)
+
+
+def test_race_and_front_use_a_family_s_mean_and_the_record_keeps_its_spread(
+    make_session: MakeSession,
+) -> None:
+    means = [0.9, 0.5, 0.94, 0.6, 0.3]
+    objectives = [{"metric": "top1", "direction": "maximize", "reference": 0.2}]
+    session = make_session(family_size=3, objectives=objectives, budget={"trials": 5})
+    records = session.run(FamilyCrew(means))
+    for record in records:
+        assert record.rungs[-1].spread == {"top1": 0.3, "params": 7.0}
+        graphs = session.folder.read_graphs(record.slot)
+        assert len(graphs) == 3
+        assert record.metrics["params"] == fmean(count_params(graph, SHAPE) for graph in graphs)
+    # One in eta = 2 goes on, by the means alone: spreads of 0.3 would let anybody pass.
+    assert [record.outcome for record in records] == [
+        "complete",  # the race begins with two
+        "stopped",
+        "complete",
+        "stopped",
+        "stopped",
+    ]
+    assert [slot for slot, _ in session.listener.snapshots[-1].front] == [2]
+
+
+@pytest.mark.parametrize(
+    ("bound", "limit"),
+    [
+        ("max_params", 10_000),
+        ("max_macs", 300_000),
+        ("max_peak_bytes", 4_000),
+        ("max_latency_s", 0.004),
+    ],
+)
+def test_each_bound_refuses_before_training_and_says_by_how_much(
+    make_session: MakeSession, bound: str, limit: float
+) -> None:
+    def latency(graphs: Sequence[ArchGraph]) -> float:
+        return count_params(graphs[0], SHAPE) / 2.5e6  # 0.004 s for 10,000 params
+
+    session = make_session(constraints={bound: limit}, budget={"trials": 14})
+    crew = FakeCrew()
+    measure = latency if bound == "max_latency_s" else None
+    records = session.run(crew, measure=measure)
+    refused = [record for record in records if record.outcome == "infeasible"]
+    trained = {task.slot for task in crew.seen}
+    metric = bound.removeprefix("max_")
+    assert refused
+    assert trained == {record.slot for record in records} - {record.slot for record in refused}
+    assert all(records[slot].cost[metric] <= limit for slot in trained)
+    told = re.compile(rf"^ConstraintViolated: {metric} \S+ exceeds {bound} = \S+ by \S+$")
+    violations = {
+        trial.user_attrs["autokd"]["slot"]: trial.constraints for trial in session.ledger.trials()
+    }
+    for record in refused:
+        assert told.match(record.reason)
+        assert violations[record.slot]["size"] > 0
+    assert session.listener.snapshots[-1].infeasible == len(refused)
+
+
+def test_a_trial_below_min_top1_is_complete_and_its_weights_are_not_kept(
+    make_session: MakeSession,
+) -> None:
+    session = make_session(constraints={"min_top1": 0.72}, budget={"trials": 14})
+    records = session.run(FakeCrew())  # at the top rung top1 is 0.7 and 0.01 for 10,000 of budget
+    complete = [record for record in records if record.outcome == "complete"]
+    members = {record.slot for record in complete if record.metrics["top1"] >= 0.72}
+    assert members
+    assert len(complete) > len(members)
+    snapshot = session.listener.snapshots[-1]
+    assert {slot for slot, _ in snapshot.front} <= members
+    assert (snapshot.complete, snapshot.n_below) == (len(complete), len(complete) - len(members))
+    kept = {int(path.parent.name) for path in session.folder.path.glob("slots/*/weights*")}
+    assert kept == {slot for slot, _ in snapshot.front}
+    best = {trial.user_attrs["autokd"]["slot"] for trial in session.ledger.study().best_trials}
+    assert best == {slot for slot, _ in snapshot.front}
+    for trial in session.ledger.trials():
+        record = records[trial.user_attrs["autokd"]["slot"]]
+        assert set(trial.constraints) == ({"min_top1"} if record.outcome == "complete" else set())
+        assert (trial.constraints.get("min_top1", 0) > 0) == (
+            record.outcome == "complete" and record.slot not in members
+        )
+
+
+def test_a_bounded_study_resumes_as_if_it_had_not_been_interrupted(
+    make_session: MakeSession,
+) -> None:
+    bounds = {"max_params": 30_000, "min_top1": 0.72}
+    straight = make_session("a", constraints=bounds, budget={"trials": 12}).run(FakeCrew())
+    with pytest.raises(KeyboardInterrupt):
+        make_session("b", constraints=bounds, budget={"trials": 12}).run(FakeCrew(stop_at=8))
+    later = make_session("b", constraints=bounds, budget={"trials": 12})
+    assert _results(later.run(FakeCrew())) == _results(straight)
+
+
+def test_the_smallest_student_that_is_good_enough_is_found(make_session: MakeSession) -> None:
+    objectives = [{"metric": "params", "direction": "minimize", "reference": 1e6}]
+    session = make_session(
+        objectives=objectives, constraints={"min_top1": 0.72}, budget={"trials": 20}
+    )
+    records = session.run(FakeCrew())
+    members = [r for r in records if r.outcome == "complete" and r.metrics["top1"] >= 0.72]
+    assert len(members) > 1
+    ((slot, metrics),) = session.listener.snapshots[-1].front
+    assert metrics["params"] == min(record.metrics["params"] for record in members)
+    assert session.ledger.study().best_trial.user_attrs["autokd"]["slot"] == slot
+
+
+# autokd's own sampler: proposals are made ahead, and repeats are told.
+
+AUTOKD = {"name": "autokd", "startup_trials": 2, "previews": 4}
+OTHERWISE: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "bounded": {"constraints": {"max_params": 20_000, "min_top1": 0.72}},
+    "forgetful": {"sampler": {**AUTOKD, "memory": 3}},
+    "full of repeats": {
+        "search_space": {
+            "title": "Few students, and none distilled",
+            "generator": "chain",
+            "architecture": {"params_budget": {"type": "categorical", "choices": [3e3, 5e3, 9e3]}},
+            "kd": {"method": {"type": "fixed", "value": "none"}},
+        }
+    },
+}
+
+
+@pytest.mark.parametrize("name", OTHERWISE)
+def test_a_search_by_autokds_sampler_resumes_as_if_it_had_not_been_interrupted(
+    make_session: MakeSession, name: str
+) -> None:
+    changes = {"sampler": AUTOKD, "budget": {"trials": 8}, **OTHERWISE[name]}
+    lost: dict[int, TrialError] = {1: Diverged("lost")}
+    crew = FakeCrew(lose=lost)
+    straight = make_session("a", **changes).run(crew)
+    middle = crew.seen[len(crew.seen) // 2].slot
+    with pytest.raises(KeyboardInterrupt):  # while a trial ran, and then between two of them
+        make_session("b", **changes).run(FakeCrew(lose=lost, stop_at=middle))
+    between = {**changes, "budget": {"trials": middle + 2}}
+    make_session("b", **between).run(FakeCrew(lose=lost))
+    resumed = make_session("b", **changes).run(FakeCrew(lose=lost))
+    assert _results(resumed) == _results(straight)
+    assert len({record.outcome for record in straight}) > 2
+
+
+def test_latency_refusals_and_retries_are_remembered_by_autokds_sampler(
+    make_session: MakeSession,
+) -> None:
+    def latency(graphs: Sequence[ArchGraph]) -> float:
+        return count_params(graphs[0], SHAPE) / 1e6
+
+    changes: dict[str, Any] = {
+        "sampler": AUTOKD,
+        "objectives": [
+            {"metric": "top1", "direction": "maximize", "reference": 0.2},
+            {"metric": "latency_s", "direction": "minimize", "reference": 1.0},
+        ],
+        "constraints": {"max_latency_s": 0.01},
+        "budget": {"trials": 8},
+    }
+    straight = make_session("a", **changes).run(FakeCrew(), measure=latency)
+    refused = [record for record in straight if record.outcome == "infeasible"]
+    assert refused
+    assert all(record.graphs and record.cost["params"] > 1e4 for record in refused)
+    trained = next(r.slot for r in straight if r.outcome != "infeasible" and r.slot > 3)
+    with pytest.raises(KeyboardInterrupt):
+        make_session("b", **changes).run(FakeCrew(stop_at=trained), measure=latency)
+    resumed = make_session("b", **changes).run(FakeCrew(), measure=latency)
+    assert _results(resumed) == _results(straight)
+
+
+def test_the_next_point_is_proposed_while_a_trial_runs(make_session: MakeSession) -> None:
+    """A trial that is begun at once after another knows nothing of how that one ended."""
+
+    class Scoring(FakeCrew):
+        def __init__(self, score: float) -> None:
+            super().__init__()
+            self._score = score
+
+        def step(self, handler: Handler) -> None:
+            task = self.tasks.pop()
+            handler.rung(task.slot, RungResult(4, {"top1": self._score}))
+            handler.finished(task.slot)
+
+    def points(score: float) -> list[Any]:
+        session = make_session(str(score), sampler=AUTOKD, budget={"trials": 5})
+        return [record.point for record in session.run(Scoring(score))]
+
+    low, high = points(0.3), points(0.9)
+    assert low[:3] == high[:3]  # two at random, and one after a single result
+    assert len(low) == len(high) == 5
+
+
+REPEATING: dict[str, Any] = OTHERWISE["full of repeats"]
+
+
+def test_a_repeat_is_told_and_neither_trained_nor_on_the_front(make_session: MakeSession) -> None:
+    session = make_session(sampler={"name": "random"}, budget={"trials": 12}, **REPEATING)
+    crew = FakeCrew()
+    records = session.run(crew)
+    repeats = [record for record in records if record.outcome == "repeated"]
+    assert len(crew.seen) == 3
+    assert len(repeats) == 9
+    for record in repeats:
+        assert record.repeats is not None
+        first = records[record.repeats]
+        assert first.outcome in ("complete", "stopped")
+        assert (record.graphs, record.metrics) == (first.graphs, first.metrics)
+        assert record.seconds == 0
+        assert record.reason == f"the students and the distillation of trial {first.slot}"
+    snapshot = session.listener.snapshots[-1]
+    assert (snapshot.repeated, snapshot.closed) == (9, 12)
+    assert {slot for slot, _ in snapshot.front} <= {task.slot for task in crew.seen}
+    values = {
+        trial.user_attrs["autokd"]["slot"]: trial.values for trial in session.ledger.trials()
+    }
+    assert all(values[record.slot] == values[record.repeats] for record in repeats)
+
+
+def test_a_repeat_of_a_running_trial_waits_for_its_end(make_session: MakeSession) -> None:
+    choices = [5e3, 5e3 + 1e-6]  # two points, one student
+    space = {**REPEATING["search_space"]}
+    space["architecture"] = {"params_budget": {"type": "categorical", "choices": choices}}
+    session = make_session(search_space=space, sampler={"name": "random"}, budget={"trials": 4})
+    crew = PairCrew()
+    records = session.run(crew)
+    assert [task.slot for task in crew.seen] == [0]
+    assert [record.outcome for record in records] == ["complete", *["repeated"] * 3]
+    assert max(snapshot.repeated for snapshot in session.listener.snapshots[:4]) == 0
+
+
+def test_a_repeat_fails_with_the_trial_that_it_waited_for(make_session: MakeSession) -> None:
+    class LosingPair(PairCrew):
+        def step(self, handler: Handler) -> None:
+            handler.lost(self.tasks.pop().slot, Diverged("lost"))
+
+    space = {**REPEATING["search_space"]}
+    space["architecture"] = {"params_budget": {"type": "fixed", "value": 5e3}}
+    session = make_session(search_space=space, sampler={"name": "random"}, budget={"trials": 2})
+    records = session.run(LosingPair())
+    assert [record.outcome for record in records] == ["failed", "failed"]
+    assert records[1].reason == "trial 0, which it would have repeated, failed"
+
+
+@pytest.mark.parametrize("crew", [FakeCrew, PairCrew])
+def test_a_search_that_has_found_everything_ends(
+    make_session: MakeSession, crew: Callable[[], FakeCrew]
+) -> None:
+    changes = {"sampler": {"name": "random"}, "budget": {"seconds": 50.0}, **REPEATING}
+    session, trains = make_session(**changes), crew()
+    records = session.run(trains)
+    assert len(trains.seen) == 3
+    assert 100 < len(records) < 300
+    assert session.listener.news[-1] == "the last 100 trials repeated earlier ones"
+    again = make_session(**changes)
+    assert len(again.run(crew())) == len(records)  # resumed, it is still at its end
+    assert again.listener.news == ["the last 100 trials repeated earlier ones"]
+
+
+def test_results_of_a_repeat_do_not_count_twice_in_the_race(make_session: MakeSession) -> None:
+    session = make_session(sampler={"name": "random"}, budget={"trials": 12}, **REPEATING)
+    records = session.run(FakeCrew())
+    n_at_first_rung = max(
+        int(found.group(1))
+        for record in records
+        for result in record.rungs
+        if (found := re.search(r"place \d+ of (\d+)", result.verdict))
+    )
+    assert n_at_first_rung == 3

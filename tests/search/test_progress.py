@@ -17,8 +17,9 @@ def test_closed_counts_every_end_and_nothing_that_runs() -> None:
         elapsed_s=1.0,
         remaining_s=None,
         hypervolume=0.5,
+        repeated=5,
     )
-    assert snapshot.closed == 10
+    assert snapshot.closed == 15
 
 
 def test_silent_is_a_listener_that_says_nothing(capsys: object) -> None:

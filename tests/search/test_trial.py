@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from statistics import stdev
 from typing import Any
 
 import psutil
@@ -12,6 +13,7 @@ import torch
 
 from autokd.distill import PreparedStudy, climb, predict, prepare, score
 from autokd.errors import Diverged, OutOfMemory
+from autokd.graphs import count_params
 from autokd.parameters import Value
 from autokd.runs import RungResult
 from autokd.search import trial
@@ -88,6 +90,25 @@ def test_written_weights_are_those_that_were_scored(
     assert again["nll"] == pytest.approx(metrics["nll"], rel=1e-5)
 
 
+@pytest.mark.parametrize("schedule", ["long", "branch", "average"])
+def test_weights_of_every_schedule_are_those_that_were_scored(
+    schedule: str, prepared: PreparedStudy, tmp_path: Path
+) -> None:
+    weights = tmp_path / "weights.safetensors"
+    study, report = _with_training(prepared, schedule=schedule), Answers(True, True, False)
+    metrics = run_trial(study, POINT, seed=3, report=report, weights=weights)
+    assert [result.epochs for result in report.results] == [1, 2, 4]
+    (graph,) = draw_family(study.spec, POINT, seed=3, shape=study.shape)
+    dataset = study.dataset
+    student = build(graph, study.shape, mean=dataset.mean, std=dataset.std, seed=0)
+    load_weights(student, weights)
+    logits = predict(student, dataset.validation.images)
+    assert score(logits, dataset.validation.labels)["nll"] == pytest.approx(metrics["nll"])
+    plain = Answers(True, True, False)
+    run_trial(prepared, POINT, seed=3, report=plain)
+    assert metrics["nll"] != plain.results[-1].metrics["nll"]
+
+
 def test_the_top_rung_alone_reports_how_each_class_changed(prepared: PreparedStudy) -> None:
     report = Answers(True, True, False)
     metrics = run_trial(prepared, POINT, seed=3, report=report)
@@ -108,7 +129,23 @@ def test_a_family_reports_mean_and_spread(prepared: PreparedStudy) -> None:
     one, both = single.results[0].metrics["nll"], report.results[0]
     other = 2 * both.metrics["nll"] - one
     assert both.spread["nll"] == pytest.approx(abs(one - other) / math.sqrt(2))
-    assert set(both.spread) == set(both.metrics)
+    assert set(both.spread) == {*both.metrics, "params", "macs", "peak_bytes"}
+
+
+def test_a_family_s_spread_in_size_is_that_of_its_graphs(
+    prepared: PreparedStudy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = prepared.spec.model_copy(update={"family_size": 2})
+    points = [{**POINT, "architecture.params_budget": budget} for budget in (4e3, 5e3)]
+    graphs = [
+        draw_family(prepared.spec, point, seed=3, shape=prepared.shape)[0] for point in points
+    ]
+    monkeypatch.setattr(trial, "draw_family", lambda *_arguments, **_keywords: graphs)
+    report = Answers(False)
+    run_trial(replace(prepared, spec=spec), POINT, seed=3, report=report)
+    params = [count_params(graph, prepared.shape) for graph in graphs]
+    assert params[0] != params[1]
+    assert report.results[0].spread["params"] == pytest.approx(stdev(params))
 
 
 def test_a_diverging_trial_says_so(prepared: PreparedStudy) -> None:

