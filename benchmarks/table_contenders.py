@@ -55,6 +55,10 @@ class Contender:
 
 
 _AUTOKD = {"name": "autokd"}
+_LOOKS_AT_MANY = {"name": "autokd", "previews": 2000}
+"""A row is looked up in microseconds, and a student drawn in milliseconds, for which the default
+number of previews is meant; a study says which."""
+
 _RANDOM = {"name": "random"}
 _TPE = {"name": "tpe", "memory": _ALL_TRIALS}
 _NSGA2 = {"name": "nsga2", "startup_trials": 50, "memory": _ALL_TRIALS}
@@ -67,6 +71,8 @@ _FEW = {"n_seeds": 5, "most_asked": 200}
 CONTENDERS: dict[str, Contender] = {
     "autokd": Contender(_EVERYWHERE, _AUTOKD, races=True),
     "autokd, no race": Contender(_KD, _AUTOKD),
+    "autokd, 2,000 previews": Contender(_EVERYWHERE, _LOOKS_AT_MANY, races=True),
+    "autokd, 2,000 previews, no race": Contender(_KD, _LOOKS_AT_MANY),
     "autokd, point and size only": Contender(tuple(CELLS), _AUTOKD, shows_features=False),
     "random in our race": Contender((JOINT,), _RANDOM, races=True),
     "tpe in our race": Contender((JOINT,), _TPE, races=True),

@@ -6,7 +6,10 @@ from typing import Any
 _JOINT, _EACH = "kd_joint", "kd_each"
 _LEVELS = ("0.95", "0.99")
 _COUNTS = ("50", "100", "200")
-_OURS = ("autokd", "autokd, no race", "moasha, by rank")
+_OURS = (
+    *("autokd", "autokd, no race", "autokd, 2,000 previews, no race"),
+    *("autokd, 2,000 previews", "moasha, by rank"),
+)
 _CELLS = {
     "cells_cifar10": "CIFAR-10",
     "cells_cifar100": "CIFAR-100",

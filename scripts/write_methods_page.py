@@ -8,7 +8,6 @@ them stays. With ``--check`` nothing is written, and the exit status is 1 if the
 would be written. Needs no torch.
 """
 
-import argparse
 import ast
 import importlib
 import json
@@ -16,6 +15,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from page_parts import write_or_check
 
 from autokd.methods import METHODS, OPTIONS, Method, options_of
 from autokd.methods.alone import ALONE
@@ -44,31 +45,8 @@ GROUPS: dict[str, tuple[Method, ...]] = {
 
 def main() -> int:
     """Write or check the page."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="write nothing")
-    options = parser.parse_args()
-    found = PAGE.read_text(encoding="utf-8")
-    wanted = filled(
-        found, {"methods": methods(), "options": options_table(), "measured": measured()}
-    )
-    if not options.check:
-        PAGE.write_text(wanted, encoding="utf-8")
-        return 0
-    if found != wanted:
-        print(f"docs/{PAGE.name} is out of date: run python scripts/{Path(__file__).name}")
-    return int(found != wanted)
-
-
-def filled(page: str, parts: Mapping[str, Sequence[str]]) -> str:
-    """Replace what stands between the markers of each part."""
-    for name, lines in parts.items():
-        begin, end = f"<!-- {name}: generated -->\n", f"<!-- {name}: end -->"
-        before, _, rest = page.partition(begin)
-        _, marker, after = rest.partition(end)
-        if not marker:
-            raise SystemExit(f"docs/{PAGE.name} has no part {name!r}")
-        page = f"{before}{begin}\n" + "\n".join(lines) + f"\n\n{end}{after}"
-    return page
+    parts = {"methods": methods(), "options": options_table(), "measured": measured()}
+    return write_or_check(PAGE, parts, script=Path(__file__), title=__doc__.splitlines()[0])
 
 
 def methods() -> list[str]:

@@ -1,0 +1,51 @@
+"""Pages of which some parts are generated: what stands between two markers is replaced."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+Parts = Mapping[str, Sequence[str]]
+"""Lines of each part by name."""
+
+
+def write_or_check(page: Path, parts: Parts, *, script: Path, title: str) -> int:
+    """Write a page, or with ``--check`` say whether it is what would be written.
+
+    Args:
+        page: The page.
+        parts: What is generated.
+        script: Who does it.
+        title: What it is for, for ``--help``.
+
+    Returns:
+        The exit status: 1 for a page that is out of date.
+    """
+    parser = argparse.ArgumentParser(description=title)
+    parser.add_argument("--check", action="store_true", help="write nothing")
+    options = parser.parse_args()
+    found = page.read_text(encoding="utf-8")
+    wanted = filled(found, parts, name=page.name)
+    if not options.check:
+        page.write_text(wanted, encoding="utf-8")
+        return 0
+    if found != wanted:
+        print(f"docs/{page.name} is out of date: run python scripts/{script.name}")
+    return int(found != wanted)
+
+
+def filled(text: str, parts: Parts, *, name: str) -> str:
+    """Replace what stands between the markers of each part.
+
+    Args:
+        text: The page.
+        parts: What is generated.
+        name: Of the page, for a message.
+    """
+    for part, lines in parts.items():
+        begin, end = f"<!-- {part}: generated -->\n", f"<!-- {part}: end -->"
+        before, _, rest = text.partition(begin)
+        _, marker, after = rest.partition(end)
+        if not marker:
+            raise SystemExit(f"docs/{name} has no part {part!r}")
+        text = f"{before}{begin}\n" + "\n".join(lines) + f"\n\n{end}{after}"
+    return text

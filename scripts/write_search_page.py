@@ -1,0 +1,66 @@
+"""Writes the generated parts of docs/search.md: what searches find on tables of trainings.
+
+    python scripts/write_search_page.py [--check]
+
+The figures come from benchmarks/search_tables.json. What stands between the page's markers is
+replaced, the prose around them stays. With ``--check`` nothing is written, and the exit status is
+1 if the page is not what would be written. Needs neither torch nor Optuna.
+"""
+
+import importlib
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from page_parts import write_or_check
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "search.md"
+RESULT = ROOT / "benchmarks" / "search_tables.json"
+TABLES = {
+    "joint": "kd_joint/",
+    "students": "kd_each/",
+    "together": "kd_each/",
+    "cells": "cells_",
+    "differences": "cells_",
+    "tight": "cells_cifar10/",
+}
+"""Parts of the page, and how the lines of the summary begin that each needs."""
+
+NOTHING = ["Not yet measured."]
+
+
+def main() -> int:
+    """Write or check the page."""
+    result = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {}
+    sys.path.append(str(RESULT.parent))
+    module = importlib.import_module("table_page")
+    parts = {
+        name: getattr(module, name)(result) if _is_there(result, start) else NOTHING
+        for name, start in TABLES.items()
+    }
+    parts["about"] = about(result) if result.get("summary") else NOTHING
+    return write_or_check(PAGE, parts, script=Path(__file__), title=__doc__.splitlines()[0])
+
+
+def about(result: Mapping[str, Any]) -> list[str]:
+    """Say when, on what and with what was measured, and how much has no figures yet."""
+    packages = {"autokd": result["autokd"], **result["versions"], **result["peers"]}
+    versions = ", ".join(f"{name} {version}" for name, version in packages.items())
+    wrong = sum(unit.get("off_table", 0) for unit in result["units"].values())
+    twice = sum(unit.get("trained_twice", 0) for unit in result["units"].values())
+    counted = f"{len(result['units']):,} searches; of their results {wrong} are not the table's"
+    return [
+        f"Begun {result['date']}; {result['hardware']}; {versions}.",
+        f"{counted}, and {twice} trainings were paid twice.",
+    ]
+
+
+def _is_there(result: Mapping[str, Any], start: str) -> bool:
+    return any(name.startswith(start) for name in result.get("summary", {}))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
