@@ -248,7 +248,7 @@ class SamplerSpec(Checked):
     name: Literal["autokd", "tpe", "nsga2", "gp", "random"] = "autokd"
     startup_trials: _PositiveInt | None = None
     memory: _PositiveInt = 300
-    previews: _PositiveInt = 16
+    previews: _PositiveInt = 32
 
     @property
     def n_startup(self) -> int:

@@ -31,6 +31,8 @@ class Contender:
         sampler: What a study says of its sampler.
         maker: Makes an Optuna sampler in the place of the study's; None where that does.
         races: Whether trials are raced up the ladder.
+        all_rungs: Whether autokd's model learns from every rung, or from the highest one alone
+            that has enough results.
         is_told_rows: Whether the sampler is told the row in the place of its proposal.
         shows_features: Whether previews show more than the size, where a table has more.
         moasha: The rule by which MOASHA promotes; None for autokd's loop.
@@ -42,6 +44,7 @@ class Contender:
     sampler: Mapping[str, Any]
     maker: Maker | None = None
     races: bool = False
+    all_rungs: bool = True
     is_told_rows: bool = False
     shows_features: bool = True
     moasha: Literal["shipped", "ranks"] | None = None
@@ -55,7 +58,7 @@ class Contender:
 
 
 _AUTOKD = {"name": "autokd"}
-_LOOKS_AT_MANY = {"name": "autokd", "previews": 2000}
+_LOOKS_AT_ALL = {"name": "autokd", "previews": 10_000}
 """A row is looked up in microseconds, and a student drawn in milliseconds, for which the default
 number of previews is meant; a study says which."""
 
@@ -71,8 +74,9 @@ _FEW = {"n_seeds": 5, "most_asked": 200}
 CONTENDERS: dict[str, Contender] = {
     "autokd": Contender(_EVERYWHERE, _AUTOKD, races=True),
     "autokd, no race": Contender(_KD, _AUTOKD),
-    "autokd, 2,000 previews": Contender(_EVERYWHERE, _LOOKS_AT_MANY, races=True),
-    "autokd, 2,000 previews, no race": Contender(_KD, _LOOKS_AT_MANY),
+    "autokd, all previews": Contender(_EVERYWHERE, _LOOKS_AT_ALL, races=True),
+    "autokd, all previews, no race": Contender(_KD, _LOOKS_AT_ALL),
+    "autokd, model of one rung": Contender(_KD, _AUTOKD, races=True, all_rungs=False),
     "autokd, point and size only": Contender(tuple(CELLS), _AUTOKD, shows_features=False),
     "random in our race": Contender((JOINT,), _RANDOM, races=True),
     "tpe in our race": Contender((JOINT,), _TPE, races=True),

@@ -7,8 +7,8 @@ _JOINT, _EACH = "kd_joint", "kd_each"
 _LEVELS = ("0.95", "0.99")
 _COUNTS = ("50", "100", "200")
 _OURS = (
-    *("autokd", "autokd, no race", "autokd, 2,000 previews, no race"),
-    *("autokd, 2,000 previews", "moasha, by rank"),
+    *("autokd", "autokd, no race", "autokd, all previews", "autokd, all previews, no race"),
+    *("autokd, model of one rung", "moasha, by rank"),
 )
 _CELLS = {
     "cells_cifar10": "CIFAR-10",

@@ -5,6 +5,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -18,6 +19,7 @@ from table_study import Clock, History, TableCrew, make_draw, study
 
 from autokd.runs import Ledger, Record, RunFolder
 from autokd.runs.storage import quiet_optuna
+from autokd.sampler import AutokdSampler
 from autokd.search.loop import Loop
 from autokd.search.progress import Silent
 from autokd.study import StudySpec
@@ -118,7 +120,10 @@ def trained_twice(records: Sequence[Record]) -> int:
     return len(rows) - len(set(rows))
 
 
-def _sampling(contender: Contender, table: Table, spec: StudySpec) -> AbstractContextManager[None]:
+def _sampling(contender: Contender, table: Table, spec: StudySpec) -> AbstractContextManager[Any]:
+    if not contender.all_rungs:
+        of_one_rung = partial(AutokdSampler, all_rungs=False)
+        return patch("autokd.search.proposer.AutokdSampler", of_one_rung)
     if contender.maker is None:
         return nullcontext()
     return put_in_place(contender.maker, table, spec, is_told_rows=contender.is_told_rows)

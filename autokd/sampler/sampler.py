@@ -9,7 +9,7 @@ as always active), and tens of thousands of cheap trials (a proposal takes tenth
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,14 +19,13 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from autokd.pareto.arrays import Floats
+from autokd.sampler.choosing import best_of
 from autokd.sampler.conditions import found_conditions
 from autokd.sampler.encoding import Condition, Encoding
 from autokd.sampler.goals import found_reference, parents
 from autokd.sampler.history import PREVIEW, preview_attribute, read_history
-from autokd.sampler.looking import looked_at
 from autokd.sampler.memory import remembered
-from autokd.sampler.model import Model, Task, parted
+from autokd.sampler.model import Task, parted
 from autokd.sampler.pool import Candidates, draw_units, key_of, previewed
 from autokd.sampler.preview import Previewer
 from autokd.sampler.transfer import Earlier
@@ -213,31 +212,16 @@ class AutokdSampler(BaseSampler):
             units = draw_units(encoding, parents(task), n=n, n_near=n // 2, rng=rng)
         if held:
             units = encoding.holding(units, held, rng)
+        preview, n_previews = self._preview, self._n_previews
         if is_startup:
-            found = previewed(encoding, units, preview=self._preview, tried=tried, n=1)
+            found = previewed(encoding, units, preview=preview, tried=tried, n=1)
         else:
-            found = self._found(task, units, tried)
+            found = best_of(task, units, preview=preview, tried=tried, n_previews=n_previews)
         if not len(found):  # everything was tried, or nothing is feasible
-            some = units[: self._n_previews]
-            found = previewed(encoding, some, preview=self._preview, tried=(), n=1)
+            found = previewed(encoding, units[:n_previews], preview=preview, tried=(), n=1)
         if not len(found):
             found = previewed(encoding, units, preview=None, tried=(), n=1)
-        return found if len(found) == 1 else found.only(_best(task, found))
-
-    def _found(self, task: Task, units: Floats, tried: Sequence[str]) -> Candidates:
-        """Look at candidates, if previews are dear at the most promising ones alone."""
-        if self._preview is None or self._n_previews is None:
-            return previewed(task.encoding, units, preview=self._preview, tried=tried)
-        rough = Candidates.unseen(units)
-        return looked_at(
-            task.encoding,
-            units,
-            Model(task, known=(), has_features=False).improvement(rough),
-            trained=task.encoding.units([t.params for t in task.trials if t.results]),
-            preview=self._preview,
-            tried=tried,
-            n=self._n_previews,
-        )
+        return found
 
     def _remembered(
         self, trials: Sequence[FrozenTrial], signs: Sequence[float]
@@ -269,17 +253,6 @@ class AutokdSampler(BaseSampler):
         whole, others = (seen, []) if self._space is None else parted(encoding, seen)
         known = np.array(signs), reference, self._all_rungs
         return Task(encoding, whole, top, *known, others=others, earlier=self._earlier)
-
-
-def _best(task: Task, candidates: Candidates) -> int:
-    first = candidates.previews[0]
-    featured = replace(task, trials=[trial for trial in task.trials if trial.features])
-    # Trials without are left out, unless that leaves out most of what was seen.
-    has_features = bool(first.features) and 2 * featured.n_results > task.n_results
-    model = Model(
-        featured if has_features else task, known=tuple(first.known), has_features=has_features
-    )
-    return int(np.argmax(model.improvement(candidates)))
 
 
 def _check_least(least: int, **numbers: int) -> None:

@@ -1,9 +1,10 @@
 """The model of an outcome over points: a Gaussian process of scikit-learn with priors.
 
 Maximum likelihood alone overfits a dozen trials in twenty dimensions; so the fit adds the
-logarithm of a prior over lengths, noise and variance to the likelihood, through the optimizer that
-scikit-learn lets a caller pass. The prior of the lengths grows with the number of groups: in many
-dimensions an outcome is expected to depend on each one the less.
+logarithm of a prior over lengths, noise and variance to the likelihood. scikit-learn's process,
+which cannot do that, is given the kernel that was found, and predicts. The prior of the lengths
+grows with the number of groups: in many dimensions an outcome is expected to depend on each one
+the less.
 """
 
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from sklearn.gaussian_process.kernels import ConstantKernel, WhiteKernel
 from autokd.pareto.arrays import Floats
 from autokd.sampler.encoding import Columns
 from autokd.sampler.kernel import GroupedMatern
+from autokd.sampler.likelihood import Likelihood
 
 __all__ = ["Surrogate", "fitted"]
 
@@ -36,7 +38,7 @@ class Surrogate:
     Attributes:
         process: scikit-learn's.
         columns: What it has seen, ``(points, columns)``.
-        values: Outcomes there, ``(points,)``.
+        values: Outcomes there, ``(points,)`` or ``(points, outcomes)``.
     """
 
     process: GaussianProcessRegressor
@@ -63,7 +65,7 @@ class Surrogate:
             columns: Points, ``(points, columns)``.
 
         Returns:
-            Mean, ``(points,)``.
+            Mean, ``(points,)``, or of each outcome, ``(points, outcomes)``.
         """
         return np.asarray(self.process.predict(columns))
 
@@ -94,7 +96,8 @@ def fitted(columns: Columns, values: Floats, *, n_fitted: int) -> Surrogate:
 
     Args:
         columns: Points.
-        values: Outcomes of about zero mean and unit variance, ``(points,)``, at least one.
+        values: Outcomes of about zero mean and unit variance, ``(points,)``, at least one; or
+            several that share lengths, noise and variance, ``(points, outcomes)``.
         n_fitted: Points that decide lengths, noise and variance, >= 1: the last ones. All decide
             the prediction. The time of the fit grows with the cube of this number.
 
@@ -115,10 +118,11 @@ def fitted(columns: Columns, values: Floats, *, n_fitted: int) -> Surrogate:
     means = np.array([0.0, *[middle] * n_groups, _NOISE_MEAN])
     deviations = np.array([_VARIANCE_STD, *[_LENGTH_STD] * n_groups, _NOISE_STD])
     bounds = np.log([(1e-2, 1e2), *[(1e-2, 1e3)] * n_groups, (1e-6, 1.0)])
-    optimizer = _optimizer(means, deviations, bounds)
-    process = GaussianProcessRegressor(kernel, alpha=_JITTER, optimizer=optimizer)
-    process.fit(columns.values[-n_fitted:], values[-n_fitted:])
-    return _conditioned(process.kernel_, columns.values, values)
+    likelihood = Likelihood(
+        Columns(columns.values[-n_fitted:], columns.groups), values[-n_fitted:], jitter=_JITTER
+    )
+    theta = _most_likely(likelihood, kernel.theta, means, deviations, bounds)
+    return _conditioned(kernel.clone_with_theta(theta), columns.values, values)
 
 
 def _conditioned(kernel: Any, columns: Floats, values: Floats) -> Surrogate:
@@ -126,25 +130,22 @@ def _conditioned(kernel: Any, columns: Floats, values: Floats) -> Surrogate:
     return Surrogate(process.fit(columns, values), columns, values)
 
 
-def _optimizer(
-    means: Floats, deviations: Floats, limits: Floats
-) -> Callable[..., tuple[Floats, float]]:
-    """Make scikit-learn's optimizer: the likelihood times normal priors of the logarithms."""
+def _most_likely(
+    likelihood: Callable[[Floats], tuple[float, Floats]],
+    start: Floats,
+    means: Floats,
+    deviations: Floats,
+    bounds: Floats,
+) -> Floats:
+    """Find where the likelihood times normal priors of the logarithms is largest."""
 
-    def optimize(loss: Callable[..., Any], start: Floats, bounds: Floats) -> tuple[Floats, float]:
-        def with_prior(theta: Floats) -> tuple[float, Floats]:
-            value, gradient = loss(theta, eval_gradient=True)
-            away = (theta - means) / deviations
-            return value + 0.5 * float(away @ away), gradient + away / deviations
+    def with_prior(theta: Floats) -> tuple[float, Floats]:
+        value, gradient = likelihood(theta)
+        away = (theta - means) / deviations
+        return value + 0.5 * float(away @ away), gradient + away / deviations
 
-        found = minimize(
-            with_prior,
-            start,
-            jac=True,
-            method="L-BFGS-B",
-            bounds=limits,
-            options={"maxiter": _N_STEPS},
-        )
-        return found.x, found.fun
-
-    return optimize
+    options = {"maxiter": _N_STEPS}
+    found = minimize(
+        with_prior, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options
+    )
+    return np.asarray(found.x)

@@ -6,7 +6,7 @@ an objective, its cost as features, and a key that tells repeats.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from optuna.distributions import (
@@ -18,7 +18,7 @@ from optuna.distributions import (
 
 from autokd.errors import InfeasibleError
 from autokd.parameters import Point, Value
-from autokd.pareto import minimised
+from autokd.pareto import Axis, minimised
 from autokd.runs import Record
 from autokd.sampler import Condition, Preview, Previewer, Space
 from autokd.search.family import Draw, repeat_key
@@ -69,15 +69,16 @@ def make_previewer(spec: StudySpec, draw: Draw, *, seed: int) -> Previewer:
     Returns:
         The preview; a point whose family is refused is not feasible.
     """
+    completed, axes = _completing(spec.search_space), spec.axes
 
     def preview(params: Mapping[str, Any]) -> Preview:
-        point = _completed(spec.search_space, params)
+        point = completed(params)
         try:
             family = draw(point, seed)
         except InfeasibleError:
             return _REFUSED
         searched = {name: value for name, value in family.point.items() if name in params}
-        return _preview(spec, repeat_key(family.digests, point), family.cost, point=searched)
+        return _preview(axes, repeat_key(family.digests, point), family.cost, point=searched)
 
     return preview
 
@@ -98,7 +99,7 @@ def preview_queued(spec: StudySpec, draw: Draw, point: Point, *, seed: int) -> P
         family = draw(point, seed)
     except InfeasibleError:
         return _REFUSED
-    return _preview(spec, repeat_key(family.digests, point), family.cost, point={})
+    return _preview(spec.axes, repeat_key(family.digests, point), family.cost, point={})
 
 
 def preview_of(spec: StudySpec, record: Record) -> Preview:
@@ -111,28 +112,38 @@ def preview_of(spec: StudySpec, record: Record) -> Preview:
     Returns:
         The preview.
     """
-    return _preview(spec, repeat_key(record.graphs, record.point), record.cost, point={})
+    return _preview(spec.axes, repeat_key(record.graphs, record.point), record.cost, point={})
 
 
-def _preview(spec: StudySpec, key: str, cost: Mapping[str, float], *, point: Point) -> Preview:
+def _preview(
+    axes: Sequence[Axis], key: str, cost: Mapping[str, float], *, point: Point
+) -> Preview:
     # Latency is measured, and only of what is begun.
     cost = {name: value for name, value in sorted(cost.items()) if name != "latency_s"}
     known = {
         index: float(minimised([[cost[axis.metric]]], [axis])[0, 0])
-        for index, axis in enumerate(spec.axes)
+        for index, axis in enumerate(axes)
         if axis.metric in cost
     }
     features = tuple(math.log1p(value) for value in cost.values())
     return Preview(key, known, point, features)
 
 
-def _completed(space: SearchSpace, params: Mapping[str, Any]) -> dict[str, Value]:
-    """Add what is not searched to a sampler's point."""
-    point: dict[str, Value] = {}
-    for dimension in space.dimensions():
-        if dimension.methods is None or point[METHOD] in dimension.methods:
-            point[dimension.name] = params.get(dimension.name, _only_value(dimension))
-    return point
+def _completing(space: SearchSpace) -> Callable[[Mapping[str, Any]], dict[str, Value]]:
+    """Make what adds to a sampler's point all that is not searched.
+
+    A space's dimensions are worked out once here, and not once for each of thousands of points.
+    """
+    known = [(d.name, d.methods, _only_value(d)) for d in space.dimensions()]
+
+    def completed(params: Mapping[str, Any]) -> dict[str, Value]:
+        point: dict[str, Value] = {}
+        for name, methods, only in known:
+            if methods is None or point[METHOD] in methods:
+                point[name] = params.get(name, only)
+        return point
+
+    return completed
 
 
 def _only_value(dimension: Dimension) -> Value:

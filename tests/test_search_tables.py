@@ -1,0 +1,134 @@
+"""The searches of benchmarks/search_tables.py, on a table that is reckoned by hand."""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+WIDTHS, OPS = (1, 2, 4, 8), ("plain", "separable")
+ROWS = [{"width": width, "op": op} for op in OPS for width in WIDTHS]
+RUNGS = (1, 3, 9)
+
+
+@pytest.fixture
+def module(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    pytest.importorskip("moocore")
+    return importlib.import_module
+
+
+@pytest.fixture
+def table(module: Any) -> Any:
+    """Wide students are better; the separable ones are smaller, and take half the seconds."""
+    data = module("table_data")
+    is_separable = np.array([row["op"] == "separable" for row in ROWS])
+    widths = np.array([row["width"] for row in ROWS], dtype=float)
+    final = 0.5 + 0.05 * np.log2(widths) - 0.02 * is_separable
+    return data.Table(
+        "tiny",
+        (data._number("width", ROWS), data._choice("op", OPS)),
+        ROWS,
+        RUNGS,
+        top1=np.column_stack([final - 0.2, final - 0.1, final]),
+        seconds=np.outer(np.where(is_separable, 1.0, 2.0), RUNGS),
+        params=np.where(is_separable, 60.0, 100.0) * widths,
+        least_top1=0.0,
+        budget_s=10_000.0,
+        most_asked=100,
+        goal=2.0,
+    )
+
+
+def searched(module: Any, table: Any, name: str, *, seed: int = 0) -> dict[str, Any]:
+    contenders = module("table_contenders").CONTENDERS
+    found: dict[str, Any] = module("table_search").search(table, contenders[name], seed=seed)
+    return found
+
+
+def test_a_point_comes_to_the_nearest_row_with_its_category(table: Any) -> None:
+    assert table.row({"width": 3, "op": "plain"}) == 1  # 2 and 4 are equally near: the first
+    assert table.row({"width": 5, "op": "separable"}) == 6
+    assert [table.row(row) for row in ROWS] == list(range(len(ROWS)))
+
+
+def test_a_search_ends_with_the_whole_table_where_it_may(module: Any, table: Any) -> None:
+    found = searched(module, table, "autokd, no race")
+    assert found["paid"] == len(ROWS)
+    assert found["share"] == 1.0
+    assert found["spent_s"] == table.seconds[:, -1].sum()
+    assert found["off_table"] == found["trained_twice"] == 0
+    assert found["asked"] == found["paid"] + found["repeats"]
+
+
+def test_who_repeats_pays_nothing(module: Any, table: Any) -> None:
+    found = searched(module, table, "optuna random")
+    assert found["paid"] == len(ROWS)
+    assert found["repeats"] > 0
+    assert found["spent_s"] == table.seconds[:, -1].sum()
+
+
+def test_a_raced_student_pays_for_each_rung_that_it_trained_on(module: Any, table: Any) -> None:
+    found = searched(module, table, "autokd")
+    assert found["paid"] == len(ROWS)
+    assert 0 < found["stopped"] < len(ROWS)
+    whole, least = table.seconds.sum(), table.seconds[:, 0].sum()
+    assert least < found["spent_s"] < whole
+
+
+def test_a_level_is_reached_when_the_training_that_reaches_it_ends(
+    module: Any, table: Any
+) -> None:
+    history = module("table_study").History(
+        table, module("table_study").study(table, sampler={"name": "random"}, races=False, seed=0)
+    )
+    for row, at_s in ((7, 9.0), (0, 20.0), (3, 30.0)):
+        history.add(row, at_s)
+    rest = [row for row in range(len(ROWS)) if row not in (0, 3, 7)]
+    for row in rest:
+        history.add(row, 40.0)
+    assert history.share == pytest.approx(1.0)
+    assert history.reached(0.0) == 9.0
+    assert history.reached(1.0 - 1e-12) == 40.0
+    assert 0 < history.at(10.0) < history.at(25.0) < history.at(35.0) < 1
+    assert history.at(35.0) == history.at(30.0)
+
+
+def test_the_model_of_one_rung_is_another_contender(module: Any, table: Any) -> None:
+    seen = []
+    search = module("table_search")
+    sampler = search.AutokdSampler
+
+    class Noted(sampler):  # type: ignore[misc, valid-type]
+        def __init__(self, **options: Any) -> None:
+            seen.append(options.get("all_rungs", True))
+            super().__init__(**options)
+
+    search.AutokdSampler = Noted
+    try:
+        searched(module, table, "autokd, model of one rung")
+    finally:
+        search.AutokdSampler = sampler
+    assert seen == [False] * len(seen) != []
+
+
+@pytest.mark.parametrize("name", ["optuna tpe, told the row", "optuna nsga2", "optuna gp"])
+def test_every_kind_of_contender_gets_through(module: Any, table: Any, name: str) -> None:
+    found = searched(module, table, name)
+    assert found["off_table"] == found["trained_twice"] == 0
+    assert found["share"] > 0.8
+
+
+def test_an_audit_finds_what_the_table_does_not_say(module: Any, table: Any) -> None:
+    search = module("table_search")
+    runs = module("autokd.runs")
+    metrics = {"top1": float(table.top1[7, 0]), "params": float(table.params[7])}
+    point = {f"architecture.{name}": value for name, value in ROWS[7].items()}
+    record = runs.Record(0, 0, 1, point).costing({"params": metrics["params"]}, graphs=("7",))
+    right = record.with_rung(runs.RungResult(1, metrics))
+    wrong = record.with_rung(runs.RungResult(1, {**metrics, "top1": 0.9}))
+    assert search.off_table(table, [right]) == 0
+    assert search.off_table(table, [right, wrong]) == 1
+    assert search.trained_twice([right, right]) == 1
