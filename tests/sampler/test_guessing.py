@@ -24,7 +24,7 @@ def seen(point: Mapping[str, Any], *features: float, **known: float) -> Seen:
 
 
 def size(point: Mapping[str, Any]) -> float:
-    return 3.0 + point["width"] + (0.5 if point["op"] == "wide" else 0.0)
+    return float(3.0 + point["width"] + (0.5 if point["op"] == "wide" else 0.0))
 
 
 def tried(n: int) -> list[Seen]:
@@ -61,7 +61,7 @@ def test_a_number_that_never_changed_is_guessed_to_stay() -> None:
     guess = Guess.of(ENCODING, trials, MAXIMISED_THEN_MINIMISED)
     assert guess is not None
     previews = guess.candidates(ENCODING.random(5, np.random.default_rng(1))).previews
-    assert [p.features for p in previews] == [(pytest.approx(7.0),)] * 5
+    assert [p.features[0] for p in previews] == pytest.approx([7.0] * 5)
 
 
 @pytest.mark.parametrize(
