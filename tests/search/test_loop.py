@@ -412,7 +412,7 @@ def test_the_smallest_student_that_is_good_enough_is_found(make_session: MakeSes
 
 AUTOKD = {"name": "autokd", "startup_trials": 2, "previews": 4}
 OTHERWISE: dict[str, dict[str, Any]] = {
-    "plain": {},
+    "plain": {"seed": 1},
     "bounded": {"constraints": {"max_params": 20_000, "min_top1": 0.72}},
     "forgetful": {"sampler": {**AUTOKD, "memory": 3}},
     "full of repeats": {
