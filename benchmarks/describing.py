@@ -55,6 +55,21 @@ def resumed(path: Path | None, about: Mapping[str, Any], *, units: str) -> dict[
     return {**about, "date": today(), units: {}}
 
 
+def written(content: Mapping[str, Any], *, long: Sequence[str]) -> str:
+    """Write JSON with a line for each entry of what is long, so that a change shows as lines.
+
+    Args:
+        content: What is written.
+        long: Keys whose values have many entries; they come last, in this order.
+    """
+    short = json.dumps({k: v for k, v in content.items() if k not in long}, indent=1)
+    parts = [short.removesuffix("\n}")]
+    for name in long:
+        lines = [f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in content.get(name, {}).items()]
+        parts.append(f' "{name}": {{\n' + ",\n".join(lines) + "\n }")
+    return ",\n".join(parts) + "\n}\n"
+
+
 def today() -> str:
     """Give the date."""
     return datetime.date.today().isoformat()

@@ -24,7 +24,6 @@ that saves nothing.
 """
 
 import argparse
-import json
 import multiprocessing
 import tempfile
 import time
@@ -34,7 +33,7 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
-from describing import hardware, resumed, versions
+from describing import hardware, resumed, versions, written
 from fidelity_cases import CANDIDATES, YARDSTICK, Case, feasible, study_spec
 from fidelity_summary import summarise, table
 from fidelity_trainings import Key, begin_worker, depends_on, n_epochs, parsed, train_one
@@ -139,7 +138,7 @@ class Result:
         self.content["units"] = units
         if self._path is not None:
             temporary = self._path.with_suffix(".tmp")
-            temporary.write_text(_written(self.content))
+            temporary.write_text(written(self.content, long=("candidates", "students", "units")))
             temporary.replace(self._path)
 
 
@@ -186,17 +185,6 @@ def _shown(unit: Mapping[str, Any]) -> str:
         return str(unit["failed"])
     scores = ", ".join(f"{rung['top1']:.4f}" for rung in unit["rungs"].values())
     return f"top1 {scores}, {list(unit['rungs'].values())[-1]['seconds']:.1f} s"
-
-
-def _written(content: Mapping[str, Any]) -> str:
-    """Write JSON with a line for each candidate, student and training."""
-    long = ("candidates", "students", "units")
-    short = json.dumps({k: v for k, v in content.items() if k not in long}, indent=1)
-    parts = [short.removesuffix("\n}")]
-    for name in long:
-        lines = [f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in content.get(name, {}).items()]
-        parts.append(f' "{name}": {{\n' + ",\n".join(lines) + "\n }")
-    return ",\n".join(parts) + "\n}\n"
 
 
 def _options() -> argparse.Namespace:

@@ -25,7 +25,6 @@ differences. scripts/write_methods_page.py makes the table in docs/methods.md of
 """
 
 import argparse
-import json
 import multiprocessing
 import statistics
 import tempfile
@@ -36,7 +35,7 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
-from describing import hardware, resumed, versions
+from describing import hardware, resumed, versions, written
 from method_cases import BASELINES, DATA, FOLDERS, STUDENTS, prepared_study
 from method_summary import N_BEST, best_rows, summarise
 from method_table import table
@@ -107,7 +106,7 @@ class Result:
         self.content |= {**more, "units": units}
         if self._path is not None:
             temporary = self._path.with_suffix(".tmp")
-            temporary.write_text(_written(self.content))
+            temporary.write_text(written(self.content, long=("summary", "units")))
             temporary.replace(self._path)
 
     def _summary(self) -> dict[str, Any]:
@@ -211,17 +210,6 @@ def _expected_s(units: dict[Key, dict[str, Any]], left: Sequence[Key]) -> float:
             known.setdefault(group, []).append(unit.get("seconds", 0.0))
     found = [known.get(key[:3]) or known.get(key[:2]) or [_GUESSED_S[key.data]] for key in left]
     return sum(map(statistics.mean, found))
-
-
-def _written(content: dict[str, Any]) -> str:
-    """Write JSON with a line for each training and for each row of the summary."""
-    long = ("summary", "units")
-    short = json.dumps({k: v for k, v in content.items() if k not in long}, indent=1)
-    parts = [short.removesuffix("\n}")]
-    for name in long:
-        lines = [f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in content.get(name, {}).items()]
-        parts.append(f' "{name}": {{\n' + ",\n".join(lines) + "\n }")
-    return ",\n".join(parts) + "\n}\n"
 
 
 def _options() -> argparse.Namespace:

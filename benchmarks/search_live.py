@@ -35,7 +35,7 @@ from typing import Any
 
 import numpy as np
 import optuna
-from describing import hardware, resumed, rounded, spread, versions
+from describing import hardware, resumed, rounded, spread, versions, written
 from measuring import code_digest
 
 import autokd
@@ -189,10 +189,8 @@ def _save(result: dict[str, Any], *, quick: bool) -> None:
     result["summary"] = summarised(result["units"])
     if quick:
         return
-    short = {key: value for key, value in result.items() if key != "units"}
-    lines = [f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in sorted(result["units"].items())]
-    text = json.dumps(short, indent=1).removesuffix("\n}")
-    RESULT.write_text(text + ',\n "units": {\n' + ",\n".join(lines) + "\n }\n}\n")
+    result["units"] = dict(sorted(result["units"].items()))
+    RESULT.write_text(written(result, long=("units",)))
 
 
 def _options() -> argparse.Namespace:

@@ -1,10 +1,9 @@
 """The JSON of `search_tables`: what was searched with what, every search, and their summary."""
 
-import json
 from pathlib import Path
 from typing import Any
 
-from describing import hardware, resumed, versions
+from describing import hardware, resumed, versions, written
 from table_data import TABLES, available, load
 from table_summary import summarise
 from table_units import Key, depends_on, parsed
@@ -12,7 +11,6 @@ from table_units import Key, depends_on, parsed
 import autokd
 
 _SUMMARISED_EVERY = 50
-_LONG = ("summary", "units")
 
 
 class Result:
@@ -67,7 +65,7 @@ class Result:
         self.content["units"] = {key.name: unit for key, unit in sorted(self._valid.items())}
         if self._path is not None:
             temporary = self._path.with_suffix(".tmp")
-            temporary.write_text(_written(self.content))
+            temporary.write_text(written(self.content, long=("summary", "units")))
             temporary.replace(self._path)
 
 
@@ -82,13 +80,3 @@ def _sizes(data: Path | None) -> dict[str, dict[str, float]]:
 
 def _only_peers(found: dict[str, str]) -> dict[str, str]:
     return {name: version for name, version in found.items() if name != "python"}
-
-
-def _written(content: dict[str, Any]) -> str:
-    """Write JSON with a line for each search and each line of the summary."""
-    short = json.dumps({k: v for k, v in content.items() if k not in _LONG}, indent=1)
-    parts = [short.removesuffix("\n}")]
-    for name in _LONG:
-        lines = [f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in content.get(name, {}).items()]
-        parts.append(f' "{name}": {{\n' + ",\n".join(lines) + "\n }")
-    return ",\n".join(parts) + "\n}\n"

@@ -9,17 +9,11 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
-
 from autokd.errors import InfeasibleError
 from autokd.parameters import Point, Value
 from autokd.pareto import Axis, minimised
 from autokd.runs import Record
+from autokd.runs.importance import optuna_distribution
 from autokd.sampler import Condition, Preview, Previewer, Space
 from autokd.search.family import Draw, repeat_key
 from autokd.space import (
@@ -47,13 +41,16 @@ def sampler_space(space: SearchSpace) -> Space:
     Returns:
         Distributions of the parameters that are searched, and which method each belongs to.
     """
-    searched = [d for d in space.dimensions() if not isinstance(d.domain, FixedDomain)]
+    found = {d.name: optuna_distribution(d.domain) for d in space.dimensions()}
+    searched = {name: distribution for name, distribution in found.items() if distribution}
     return Space(
-        {dimension.name: _distribution(dimension) for dimension in searched},
+        searched,
         {
             dimension.name: Condition(METHOD, _indices(dimension, space.methods))
-            for dimension in searched
-            if dimension.methods is not None and not dimension.methods.issuperset(space.methods)
+            for dimension in space.dimensions()
+            if dimension.name in searched
+            and dimension.methods is not None
+            and not dimension.methods.issuperset(space.methods)
         },
     )
 
@@ -154,18 +151,6 @@ def _only_value(dimension: Dimension) -> Value:
             return choices[0]
         case FloatDomain(low=low) | IntDomain(low=low):
             return low
-
-
-def _distribution(dimension: Dimension) -> BaseDistribution:
-    match dimension.domain:
-        case FloatDomain(low=low, high=high, log=log):
-            return FloatDistribution(low, high, log=log)
-        case IntDomain(low=low, high=high, log=log):
-            return IntDistribution(low, high, log=log)
-        case CategoricalDomain(choices=choices):
-            return CategoricalDistribution(choices)
-        case FixedDomain():
-            raise AssertionError("a fixed parameter is not searched")
 
 
 def _indices(dimension: Dimension, methods: tuple[str, ...]) -> frozenset[int]:

@@ -1,6 +1,6 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -15,53 +15,9 @@ from autokd.search.family import make_draw
 from autokd.search.loop import Loop, Measure
 from autokd.search.progress import Snapshot
 from autokd.study import Budget, StudySpec
+from tests.search.fakes import RUNGS, FakeCrew
 
 SHAPE = InputShape(1, 8, 10)
-RUNGS = (1, 2, 4)
-
-
-class FakeCrew:
-    """Reports a score that follows from the budget, without training anything."""
-
-    def __init__(self, *, lose: dict[int, TrialError] | None = None, stop_at: int = -1) -> None:
-        self.tasks: list[Task] = []
-        self.seen: list[Task] = []
-        self.n_pauses = 0
-        self._lose = lose or {}
-        self._stop_at = stop_at
-
-    @property
-    def n_free(self) -> int:
-        return 1 - len(self.tasks)
-
-    def submit(self, task: Task) -> None:
-        self.tasks.append(task)
-        self.seen.append(task)
-
-    def step(self, handler: Handler) -> None:
-        task = self.tasks.pop()
-        if task.slot == self._stop_at:
-            handler.rung(task.slot, RungResult(1, {"top1": 0.5}))
-            raise KeyboardInterrupt
-        if task.slot in self._lose:
-            handler.lost(task.slot, self._lose[task.slot])
-            return
-        budget = float(task.point["architecture.params_budget"])
-        for rung in RUNGS:
-            top1 = min(0.99, 0.3 + 0.1 * rung + budget / 1e6)
-            if rung == RUNGS[-1]:
-                task.weights.write_bytes(b"weights")
-            if not handler.rung(task.slot, RungResult(rung, {"top1": top1})):
-                break
-        handler.finished(task.slot)
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        self.n_pauses += 1
-        yield
-
-    def close(self) -> None:
-        pass
 
 
 class PairCrew(FakeCrew):

@@ -1,15 +1,12 @@
 """Whole searches that begin warm, with a crew that trains nothing."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from autokd.graphs import GENERATORS, ArchGraph, InputShape
-from autokd.runs import Ledger, Record, RunFolder, RungResult
-from autokd.search.crew import Handler, Task
+from autokd.runs import Ledger, Record, RunFolder
 from autokd.search.family import make_draw
 from autokd.search.loop import Loop
 from autokd.search.progress import Silent
@@ -17,57 +14,10 @@ from autokd.search.queued import Queued, baselines
 from autokd.search.translate import translated
 from autokd.search.warm import WarmStart
 from autokd.study import StudySpec
+from tests.search.fakes import FLAT, FakeCrew
 
 SHAPE = InputShape(1, 8, 10)
 BUDGET = "architecture.params_budget"
-FLAT: dict[str, Any] = {
-    "title": "Flat graphs",
-    "generator": "flat",
-    "architecture": {
-        "params_budget": {"type": "float", "low": 2e3, "high": 5e4, "log": True},
-        "rewiring": {"type": "float", "low": 0.1, "high": 0.9},
-        "nodes": {"type": "fixed", "value": 3},
-    },
-    "kd": {
-        "method": {"type": "fixed", "value": "kd"},
-        "temperature": {"type": "float", "low": 1.0, "high": 20.0, "log": True},
-    },
-}
-
-
-class Crew:
-    """Scores follow from the budget; a slot can be interrupted at its first rung."""
-
-    def __init__(self, stop_at: int = -1) -> None:
-        self.tasks: list[Task] = []
-        self.seen: list[Task] = []
-        self._stop_at = stop_at
-
-    @property
-    def n_free(self) -> int:
-        return 1 - len(self.tasks)
-
-    def submit(self, task: Task) -> None:
-        self.tasks.append(task)
-        self.seen.append(task)
-
-    def step(self, handler: Handler) -> None:
-        task = self.tasks.pop()
-        for rung in (1, 2, 4):
-            top1 = min(0.99, 0.3 + 0.1 * rung + float(task.point[BUDGET]) / 1e6)
-            goes_on = handler.rung(task.slot, RungResult(rung, {"top1": top1}))
-            if task.slot == self._stop_at:
-                raise KeyboardInterrupt
-            if not goes_on:
-                break
-        handler.finished(task.slot)
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        yield
-
-    def close(self) -> None:
-        pass
 
 
 def _member(spec: StudySpec, budget: float) -> Queued:
@@ -91,7 +41,7 @@ def _spec(make_spec: Any, name: str, *, trials: int = 8, **changes: Any) -> Stud
     return spec
 
 
-def _search(path: Path, spec: StudySpec, crew: Crew) -> list[Record]:
+def _search(path: Path, spec: StudySpec, crew: FakeCrew) -> list[Record]:
     folder = RunFolder(path)
     folder.create(spec, definitions={})
     ledger = Ledger(folder.database, "s", objectives=spec.objectives, keeps_connection=True)
@@ -123,7 +73,7 @@ def _chain(budget: float) -> ArchGraph:
 def test_the_queue_fills_the_first_slots_with_ordinary_records(
     make_spec: Any, tmp_path: Path
 ) -> None:
-    records = _search(tmp_path / "run", _spec(make_spec, "tpe"), Crew())
+    records = _search(tmp_path / "run", _spec(make_spec, "tpe"), FakeCrew())
     assert [record.origin for record in records] == [
         "chain baseline of 3,000 params",
         "chain baseline of 9,000 params",
@@ -138,7 +88,7 @@ def test_the_queue_fills_the_first_slots_with_ordinary_records(
 def test_a_baseline_is_a_chain_and_a_queued_student_a_fresh_member_of_its_family(
     make_spec: Any, tmp_path: Path
 ) -> None:
-    spec, crew = _spec(make_spec, "tpe"), Crew()
+    spec, crew = _spec(make_spec, "tpe"), FakeCrew()
     records = _search(tmp_path / "run", spec, crew)
     graphs = [RunFolder(tmp_path / "run").read_graphs(slot) for slot in range(4)]
     assert graphs[0] == (_chain(3e3),)
@@ -153,7 +103,7 @@ def test_a_baseline_is_a_chain_and_a_queued_student_a_fresh_member_of_its_family
 
 def test_optuna_sees_of_a_baseline_what_the_study_searches(make_spec: Any, tmp_path: Path) -> None:
     spec = _spec(make_spec, "tpe", trials=3)
-    _search(tmp_path / "run", spec, Crew())
+    _search(tmp_path / "run", spec, FakeCrew())
     ledger = Ledger(RunFolder(tmp_path / "run").database, "s")
     assert [sorted(trial.params) for trial in ledger.trials()] == [
         ["kd.temperature"],
@@ -168,10 +118,10 @@ def test_an_interrupted_warm_start_resumes_as_if_it_had_not_been(
     make_spec: Any, tmp_path: Path, name: str, stop_at: int
 ) -> None:
     spec = _spec(make_spec, name)
-    straight = _search(tmp_path / "a", spec, Crew())
+    straight = _search(tmp_path / "a", spec, FakeCrew())
     with pytest.raises(KeyboardInterrupt):
-        _search(tmp_path / "b", spec, Crew(stop_at=stop_at))
-    resumed = _search(tmp_path / "b", spec, Crew())
+        _search(tmp_path / "b", spec, FakeCrew(stop_at=stop_at))
+    resumed = _search(tmp_path / "b", spec, FakeCrew())
     assert _results(resumed) == _results(straight)
     assert resumed[stop_at].attempt == 1
 
@@ -179,10 +129,10 @@ def test_an_interrupted_warm_start_resumes_as_if_it_had_not_been(
 def test_a_budget_that_ends_inside_the_queue_is_continued_inside_it(
     make_spec: Any, tmp_path: Path
 ) -> None:
-    together = _search(tmp_path / "a", _spec(make_spec, "autokd", trials=7), Crew())
-    first = _search(tmp_path / "b", _spec(make_spec, "autokd", trials=3), Crew())
+    together = _search(tmp_path / "a", _spec(make_spec, "autokd", trials=7), FakeCrew())
+    first = _search(tmp_path / "b", _spec(make_spec, "autokd", trials=3), FakeCrew())
     assert [record.origin for record in first] == [record.origin for record in together[:3]]
-    later = _search(tmp_path / "b", _spec(make_spec, "autokd", trials=7), Crew())
+    later = _search(tmp_path / "b", _spec(make_spec, "autokd", trials=7), FakeCrew())
     assert _results(later) == _results(together)
 
 
@@ -190,7 +140,7 @@ def test_a_budget_that_ends_inside_the_queue_is_continued_inside_it(
 def test_a_baseline_beyond_a_bound_is_refused_like_anybody(
     make_spec: Any, tmp_path: Path, name: str
 ) -> None:
-    spec, crew = _spec(make_spec, name, constraints={"max_params": 5_000}), Crew()
+    spec, crew = _spec(make_spec, name, constraints={"max_params": 5_000}), FakeCrew()
     records = _search(tmp_path / "run", spec, crew)
     assert [record.outcome == "infeasible" for record in records[:4]] == [False, True] * 2
     assert records[1].origin == "chain baseline of 9,000 params"
@@ -203,7 +153,7 @@ def test_the_same_chain_twice_is_trained_once(make_spec: Any, tmp_path: Path) ->
     spec = spec.model_copy(
         update={"start": spec.start.model_copy(update={"chain": (3_000.0, 3_000.5)})}
     )
-    crew = Crew()
+    crew = FakeCrew()
     records = _search(tmp_path / "run", spec, crew)
     assert [record.outcome for record in records] == ["complete", "repeated"]
     assert records[1].repeats == 0

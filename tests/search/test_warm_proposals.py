@@ -16,21 +16,9 @@ from autokd.search.translate import middle
 from autokd.search.warm import WarmStart
 from autokd.start import Start
 from autokd.study import StudySpec
+from tests.search.fakes import FLAT
 
 SHAPE = InputShape(1, 8, 10)
-FAMILY: dict[str, Any] = {
-    "title": "Families",
-    "generator": "flat",
-    "architecture": {
-        "params_budget": {"type": "float", "low": 2e3, "high": 5e4, "log": True},
-        "rewiring": {"type": "float", "low": 0.1, "high": 0.9},
-        "nodes": {"type": "fixed", "value": 3},
-    },
-    "kd": {
-        "method": {"type": "fixed", "value": "kd"},
-        "temperature": {"type": "float", "low": 1.0, "high": 20.0, "log": True},
-    },
-}
 SAMPLERS = ["autokd", "tpe", "nsga2", "gp", "random"]
 
 
@@ -52,7 +40,7 @@ def _warm(spec: StudySpec) -> WarmStart:
 
 def _make_family_spec(make_spec: Any, name: str, **changes: Any) -> StudySpec:
     sampler = {"name": name, "startup_trials": 2, "previews": 4}
-    spec: StudySpec = make_spec(search_space=FAMILY, sampler=sampler, **changes)
+    spec: StudySpec = make_spec(search_space=FLAT, sampler=sampler, **changes)
     return spec
 
 
