@@ -34,7 +34,7 @@ from typing import Any
 
 import platformdirs
 from describing import hardware, resumed, versions, written
-from fidelity_cases import CANDIDATES, YARDSTICK, Case, feasible, study_spec
+from fidelity_cases import CANDIDATES, NORMS, YARDSTICK, Case, feasible, study_spec
 from fidelity_summary import summarise, table
 from fidelity_trainings import Key, begin_worker, depends_on, n_epochs, parsed, train_one
 
@@ -112,7 +112,7 @@ class Result:
 
     def keys(self, n_yardsticks: int) -> list[Key]:
         """List all trainings, candidates of a student side by side, later yardsticks last."""
-        first = [*CANDIDATES, f"{YARDSTICK}-0"]
+        first = [*CANDIDATES, f"{YARDSTICK}-0", NORMS]
         rest = [f"{YARDSTICK}-{number}" for number in range(1, n_yardsticks)]
         return [
             *(Key(student, name) for student in self._cases for name in first),
@@ -183,6 +183,8 @@ def _train(result: Result, place: Path, spec: StudySpec, options: argparse.Names
 def _shown(unit: Mapping[str, Any]) -> str:
     if "failed" in unit:
         return str(unit["failed"])
+    if "norms" in unit:
+        return f"fresh batch norms in {unit['norms']['seconds']:.2f} s"
     scores = ", ".join(f"{rung['top1']:.4f}" for rung in unit["rungs"].values())
     return f"top1 {scores}, {list(unit['rungs'].values())[-1]['seconds']:.1f} s"
 

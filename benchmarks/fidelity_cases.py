@@ -31,6 +31,9 @@ CANDIDATES: tuple[Schedule, ...] = get_args(Schedule)
 YARDSTICK = "yardstick"
 """Begins the names of the trainings that all candidates are measured by."""
 
+NORMS = "norms"
+"""Names what is no training: how long fresh batch norms take."""
+
 _FASHION_DATA = {"train_limit": 3_680, "validation_fraction": 2_400 / 3_680, "download": False}
 _QUICK_DATA = {"train_limit": 250}
 

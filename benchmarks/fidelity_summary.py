@@ -5,7 +5,9 @@ candidates (long trainings from other weights), and the candidate's own score at
 second flatters a candidate whose scores repeat each other, errors included; the first does not.
 ``tau_near`` counts only pairs of which neither student has twice the other's params: what size
 alone foretells is no merit of a schedule, and a race that weighs size compares likes.
-``tau_renormed`` is that of the same weights with batch norms worked out anew.
+``tau_renormed`` is that of the same weights with batch norms worked out anew, ``renormed`` what a
+race would have of that at the rungs where it decides, the seconds for it included, compared with
+`restart` as it is.
 
 A race spends a rung's seconds on the share of trials that get there, one in eta for each rung
 below. ``trial_cpu_s`` is what a trial costs on average so, and ``tau_per_cpu_s`` the mean tau with
@@ -18,12 +20,12 @@ from typing import Any
 
 import numpy as np
 from describing import rounded
-from fidelity_cases import CANDIDATES, YARDSTICK
+from fidelity_cases import CANDIDATES, NORMS, YARDSTICK
 from fidelity_ranking import Draws, Floats, interval
 from fidelity_trainings import Key
 
 Units = Mapping[Key, Mapping[str, Any]]
-_BASELINE = "restart"
+_BASELINE, _AVERAGES = "restart", "average"
 
 
 def summarise(units: Units, sizes: Mapping[int, int], *, eta: int) -> dict[str, Any]:
@@ -41,8 +43,18 @@ def summarise(units: Units, sizes: Mapping[int, int], *, eta: int) -> dict[str, 
     draws = Draws(len(students), sizes=[sizes[student] for student in students])
     yardsticks = _yardsticks(students, done)
     reference = np.mean(yardsticks, axis=0)
+    norms = [units.get(Key(student, NORMS), {}).get("norms") for student in students]
+    norms_cpu_s = None if None in norms else draws.mean([found["cpu_s"] for found in norms])
     measured = {
-        name: _Measured(name, students, done, reference=reference, draws=draws, eta=eta)
+        name: _Measured(
+            name,
+            students,
+            done,
+            reference=reference,
+            draws=draws,
+            eta=eta,
+            norms_cpu_s=norms_cpu_s,
+        )
         for name in CANDIDATES
     }
     return {
@@ -71,6 +83,7 @@ class _Measured:
         reference: Floats,
         draws: Draws,
         eta: int,
+        norms_cpu_s: Floats | None,
     ) -> None:
         trained = [done[Key(student, name)] for student in students]
         self.rungs = list(trained[0])
@@ -87,14 +100,25 @@ class _Measured:
             rung: draws.tau(top1[rung], reference, pairs=draws.near) for rung in self.rungs
         }
         self._tau_own = {rung: draws.tau(top1[rung], top1[self.rungs[-1]]) for rung in self.rungs}
+        renormed = {
+            rung: [each[rung]["top1_renormed"] for each in trained] for rung in self.rungs[:-1]
+        }
         self._tau_renormed = {
-            rung: draws.tau([each[rung]["top1_renormed"] for each in trained], reference)
-            for rung in self.rungs[:-1]
+            rung: draws.tau(scores, reference) for rung, scores in renormed.items()
+        }
+        self._near_renormed = {
+            rung: draws.tau(scores, reference, pairs=draws.near)
+            for rung, scores in renormed.items()
         }
         self.top1 = draws.mean(top1[self.rungs[-1]])
         self.tau_of_race = np.mean([self.tau[rung] for rung in self.rungs[:-1]], axis=0)
         self.trial_cpu_s = self._trial("cpu_s", eta)
         self._trial_s = self._trial("seconds", eta)
+        self._renormed_cpu_s = None
+        if norms_cpu_s is not None:
+            # Who averages has paid for fresh norms already.
+            n_paid = sum(eta**-i for i in range(len(renormed))) if name != _AVERAGES else 0
+            self._renormed_cpu_s = self.trial_cpu_s + n_paid * norms_cpu_s
 
     def summary(self, baseline: "_Measured") -> dict[str, Any]:
         """Describe it, and what it has over the baseline."""
@@ -111,7 +135,27 @@ class _Measured:
             found["top1_over_restart"] = interval(self.top1 - baseline.top1)
             found["tau_of_race_over_restart"] = interval(self.tau_of_race - baseline.tau_of_race)
             found["tau_per_cpu_s_times_restart"] = interval(per_s / theirs)
+        if self._renormed_cpu_s is not None:
+            found["renormed"] = self._renormed(baseline, self._renormed_cpu_s)
         return found
+
+    @property
+    def tau_near_of_race(self) -> Floats:
+        """Mean tau of pairs of like size at the rungs below the top."""
+        return np.asarray(np.mean([self._tau_near[rung] for rung in self.rungs[:-1]], axis=0))
+
+    def _renormed(self, baseline: "_Measured", trial_cpu_s: Floats) -> dict[str, Any]:
+        tau = np.mean(list(self._tau_renormed.values()), axis=0)
+        near = np.mean(list(self._near_renormed.values()), axis=0)
+        theirs = baseline.tau_of_race / baseline.trial_cpu_s
+        return {
+            "tau_near": {rung: interval(found) for rung, found in self._near_renormed.items()},
+            "trial_cpu_s": interval(trial_cpu_s),
+            "tau_of_race": interval(tau),
+            "tau_of_race_over_restart": interval(tau - baseline.tau_of_race),
+            "tau_near_of_race_over_restart": interval(near - baseline.tau_near_of_race),
+            "tau_per_cpu_s_times_restart": interval(tau / trial_cpu_s / theirs),
+        }
 
     def _rung(self, rung: str, baseline: "_Measured") -> dict[str, Any]:
         means = {
@@ -156,7 +200,37 @@ def table(summary: Mapping[str, Any]) -> list[str]:
     ]
     lines = [_line(head), _line(["---", *["---:"] * (len(head) - 1)])]
     lines += [_line(_row(name, found)) for name, found in summary["candidates"].items()]
-    return [*lines, "", _footnote(summary)]
+    return [*lines, "", *_renormed_table(summary), _footnote(summary)]
+
+
+def _renormed_table(summary: Mapping[str, Any]) -> list[str]:
+    candidates = summary["candidates"]
+    if any("renormed" not in found for found in candidates.values()):
+        return []
+    rungs = list(candidates[_BASELINE]["rungs"])[:-1]
+    head = [
+        "schedule, norms worked out anew",
+        *(f"tau at {rung}" for rung in rungs),
+        *(f"of like size at {rung}" for rung in rungs),
+        "a raced trial, s",
+        "tau less restart's",
+        "of like size",
+        "tau per s over restart's",
+    ]
+    lines = [_line(head), _line(["---", *["---:"] * (len(head) - 1)])]
+    for name, candidate in candidates.items():
+        found = candidate["renormed"]
+        fields = [
+            f"`{name}`",
+            *(_shown(candidate["rungs"][rung]["tau_renormed"]) for rung in rungs),
+            *(_shown(found["tau_near"][rung]) for rung in rungs),
+            f"{found['trial_cpu_s']['value']:.1f}",
+            _shown(found["tau_of_race_over_restart"]),
+            _shown(found["tau_near_of_race_over_restart"]),
+            _shown(found["tau_per_cpu_s_times_restart"]),
+        ]
+        lines.append(_line(fields))
+    return [*lines, ""]
 
 
 def _row(name: str, found: Mapping[str, Any]) -> list[str]:

@@ -1,8 +1,13 @@
-"""One training of `fidelity`: what names it, what its figures depend on, and how it is done."""
+"""One training of `fidelity`: what names it, what its figures depend on, and how it is done.
+
+What fresh batch norms cost depends on no weights and no schedule, so it is measured once for each
+student, untrained.
+"""
 
 import hashlib
 import json
 import os
+import statistics
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +19,7 @@ import numpy as np
 import torch
 from code_parts import imported_digest
 from describing import rounded
-from fidelity_cases import CANDIDATES, YARDSTICK, Case, draw, make_student, yardstick_epochs
+from fidelity_cases import CANDIDATES, NORMS, YARDSTICK, Case, draw, make_student, yardstick_epochs
 from torch import Tensor
 
 from autokd.distill import PreparedStudy, make_recipe, open_for_worker, predict, score, train
@@ -34,6 +39,7 @@ _CODE = (
     "autokd.students.build",
 )
 _METRICS = ("top1", "nll")
+_N_TIMED = 3
 
 
 class Key(NamedTuple):
@@ -41,7 +47,7 @@ class Key(NamedTuple):
 
     Attributes:
         student: Number of the student.
-        candidate: One of `CANDIDATES`, or ``yardstick-0`` and so on.
+        candidate: One of `CANDIDATES`, ``yardstick-0`` and so on, or `NORMS`.
     """
 
     student: int
@@ -68,11 +74,11 @@ def parsed(name: str) -> Key | None:
     """Read a key's name; None for a candidate that there is no more."""
     student, _, candidate = name.partition("/")
     key = Key(int(student), candidate)
-    return key if key.is_yardstick or candidate in CANDIDATES else None
+    return key if key.is_yardstick or candidate in (*CANDIDATES, NORMS) else None
 
 
 def n_epochs(key: Key, spec: StudySpec) -> int:
-    """Count the epochs that a training pays."""
+    """Count the epochs that a training pays; fresh norms are an epoch without the way back."""
     return paid_epochs(*_schedule(key, spec))[-1]
 
 
@@ -104,11 +110,13 @@ def train_one(folder: Path, key: Key) -> dict[str, Any]:
         time and of this process, scoring included; or why it ``failed``. ``top1_renormed`` is what
         the same weights score below the top rung with batch norms worked out anew, which one
         schedule does anyway: beside the others it tells what averaging is worth by itself. Its
-        seconds do not count.
+        seconds do not count; for `NORMS` they are all that is measured, and ``norms`` holds them.
     """
     study = _opened(folder)
     case = draw(study.spec, key.student, study.shape)
     student = make_student(case, study, seed=key.seed)
+    if key.candidate == NORMS:
+        return {"norms": _timed_norms(student, case, study)}
     try:
         return {"rungs": _climbed(student, case, key, study)}
     except TrialError as error:
@@ -183,8 +191,21 @@ def _renormed(
     return {"top1_renormed": top1}
 
 
+def _timed_norms(student: Student, case: Case, study: PreparedStudy) -> dict[str, float]:
+    """Work batch norms out anew from the images of a view; medians of a few times."""
+    source = make_recipe(study, student, case.point, seed=0, n_epochs=1).source
+    spent = []
+    for _ in range(_N_TIMED):
+        clock = _Clock()
+        estimate_norms(student, source.images(0, study.spec.training.batch_size))
+        spent.append(clock.spent())
+    return {name: statistics.median(each[name] for each in spent) for name in spent[0]}
+
+
 def _schedule(key: Key, spec: StudySpec) -> tuple[tuple[int, ...], Training]:
     # A yardstick is one rise and fall: on a single rung that is `restart`, and `long` too.
+    if key.candidate == NORMS:
+        return (1,), spec.training
     if key.is_yardstick:
         return (yardstick_epochs(spec),), spec.training.model_copy(update={"schedule": "restart"})
     training = spec.training.model_copy(update={"schedule": key.candidate})

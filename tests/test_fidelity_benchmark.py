@@ -120,6 +120,7 @@ def _units(summary: Any) -> dict[Any, Any]:
         for seed in range(2):
             score = {"top1": student / 10 + seed / 100}
             units[summary.Key(student, f"yardstick-{seed}")] = {"rungs": {"36": score}}
+        units[summary.Key(student, "norms")] = {"norms": {"seconds": 0.4, "cpu_s": 0.3}}
     return units
 
 
@@ -141,7 +142,25 @@ def test_a_summary_says_who_ranks_and_what_it_costs(summary: Any) -> None:
     assert branch["tau_per_cpu_s_times_restart"]["value"] == pytest.approx(0.5)
     assert branch["top1_over_restart"] == {"value": 0.0, "low": 0.0, "high": 0.0}
     lines = summary.table(found)
-    assert sum(line.startswith("| `") for line in lines) == 4
+    assert sum(line.startswith("| `") for line in lines) == 2 * 4
+
+
+def test_fresh_norms_are_paid_at_each_rung_where_the_race_decides(summary: Any) -> None:
+    units = _units(summary)
+    found = summary.summarise(units, dict(enumerate(SIZES)), eta=3)["candidates"]
+    long, average = found["long"]["renormed"], found["average"]["renormed"]
+    plain_s = 1 + 2 / 3 + 6 / 9
+    assert average["trial_cpu_s"]["value"] == pytest.approx(plain_s, rel=1e-3)
+    assert long["trial_cpu_s"]["value"] == pytest.approx(plain_s + 0.3 + 0.3 / 3, rel=1e-3)
+    assert long["tau_of_race"]["value"] == 1
+    assert long["tau_near"]["6"]["value"] == 1
+    assert long["tau_of_race_over_restart"]["value"] == 0
+    expected = plain_s / (plain_s + 0.4)
+    assert long["tau_per_cpu_s_times_restart"]["value"] == pytest.approx(expected, rel=1e-3)
+    del units[summary.Key(2, "norms")]
+    rest = summary.summarise(units, dict(enumerate(SIZES)), eta=3)
+    assert "renormed" not in rest["candidates"]["long"]
+    assert sum(line.startswith("| `") for line in summary.table(rest)) == 4
 
 
 def test_a_student_that_failed_anywhere_counts_nowhere(summary: Any) -> None:
