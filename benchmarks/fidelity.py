@@ -17,10 +17,10 @@ Intervals are of 95 % over students, by bootstrap, paired where candidates are c
 else should run meanwhile; ``cpu_s`` beside ``seconds`` shows where something did.
 
 The JSON beside it was written by this command. ``units`` has one line for each training, under
-student/candidate; a unit is measured again when code that it depends on has changed, or the study.
-``summary`` is explained in `fidelity_summary`. The seeds of the yardstick after the first come
-last, so that an early end leaves a table. ``--quick`` is a look at a few digits and six students
-that saves nothing.
+student/candidate, and one for how long a student's fresh batch norms take, student/norms; a unit
+is measured again when code that it depends on has changed, or the study. ``summary`` is explained
+in `fidelity_summary`. The seeds of the yardstick after the first come last, so that an early end
+leaves a table. ``--quick`` is a look at a few digits and six students that saves nothing.
 """
 
 import argparse

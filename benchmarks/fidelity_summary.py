@@ -112,7 +112,9 @@ class _Measured:
         }
         self.top1 = draws.mean(top1[self.rungs[-1]])
         self.tau_of_race = np.mean([self.tau[rung] for rung in self.rungs[:-1]], axis=0)
+        self.tau_near_of_race = np.mean([self._tau_near[r] for r in self.rungs[:-1]], axis=0)
         self.trial_cpu_s = self._trial("cpu_s", eta)
+        self.tau_per_cpu_s = self.tau_of_race / self.trial_cpu_s
         self._trial_s = self._trial("seconds", eta)
         self._renormed_cpu_s = None
         if norms_cpu_s is not None:
@@ -122,39 +124,34 @@ class _Measured:
 
     def summary(self, baseline: "_Measured") -> dict[str, Any]:
         """Describe it, and what it has over the baseline."""
-        per_s, theirs = (each.tau_of_race / each.trial_cpu_s for each in (self, baseline))
         found: dict[str, Any] = {
             "rungs": {rung: self._rung(rung, baseline) for rung in self.rungs},
             "top1": interval(self.top1),
             "trial_s": interval(self._trial_s),
             "trial_cpu_s": interval(self.trial_cpu_s),
             "tau_of_race": interval(self.tau_of_race),
-            "tau_per_cpu_s": interval(per_s),
+            "tau_per_cpu_s": interval(self.tau_per_cpu_s),
         }
         if self is not baseline:
             found["top1_over_restart"] = interval(self.top1 - baseline.top1)
             found["tau_of_race_over_restart"] = interval(self.tau_of_race - baseline.tau_of_race)
-            found["tau_per_cpu_s_times_restart"] = interval(per_s / theirs)
+            found["tau_per_cpu_s_times_restart"] = interval(
+                self.tau_per_cpu_s / baseline.tau_per_cpu_s
+            )
         if self._renormed_cpu_s is not None:
             found["renormed"] = self._renormed(baseline, self._renormed_cpu_s)
         return found
 
-    @property
-    def tau_near_of_race(self) -> Floats:
-        """Mean tau of pairs of like size at the rungs below the top."""
-        return np.asarray(np.mean([self._tau_near[rung] for rung in self.rungs[:-1]], axis=0))
-
     def _renormed(self, baseline: "_Measured", trial_cpu_s: Floats) -> dict[str, Any]:
         tau = np.mean(list(self._tau_renormed.values()), axis=0)
         near = np.mean(list(self._near_renormed.values()), axis=0)
-        theirs = baseline.tau_of_race / baseline.trial_cpu_s
         return {
             "tau_near": {rung: interval(found) for rung, found in self._near_renormed.items()},
             "trial_cpu_s": interval(trial_cpu_s),
             "tau_of_race": interval(tau),
             "tau_of_race_over_restart": interval(tau - baseline.tau_of_race),
             "tau_near_of_race_over_restart": interval(near - baseline.tau_near_of_race),
-            "tau_per_cpu_s_times_restart": interval(tau / trial_cpu_s / theirs),
+            "tau_per_cpu_s_times_restart": interval(tau / trial_cpu_s / baseline.tau_per_cpu_s),
         }
 
     def _rung(self, rung: str, baseline: "_Measured") -> dict[str, Any]:
@@ -198,9 +195,8 @@ def table(summary: Mapping[str, Any]) -> list[str]:
         "a raced trial, s",
         "tau per s over restart's",
     ]
-    lines = [_line(head), _line(["---", *["---:"] * (len(head) - 1)])]
-    lines += [_line(_row(name, found)) for name, found in summary["candidates"].items()]
-    return [*lines, "", *_renormed_table(summary), _footnote(summary)]
+    rows = [_row(name, found) for name, found in summary["candidates"].items()]
+    return [*_headed(head, rows), "", *_renormed_table(summary), _footnote(summary)]
 
 
 def _renormed_table(summary: Mapping[str, Any]) -> list[str]:
@@ -217,20 +213,21 @@ def _renormed_table(summary: Mapping[str, Any]) -> list[str]:
         "of like size",
         "tau per s over restart's",
     ]
-    lines = [_line(head), _line(["---", *["---:"] * (len(head) - 1)])]
-    for name, candidate in candidates.items():
-        found = candidate["renormed"]
-        fields = [
-            f"`{name}`",
-            *(_shown(candidate["rungs"][rung]["tau_renormed"]) for rung in rungs),
-            *(_shown(found["tau_near"][rung]) for rung in rungs),
-            f"{found['trial_cpu_s']['value']:.1f}",
-            _shown(found["tau_of_race_over_restart"]),
-            _shown(found["tau_near_of_race_over_restart"]),
-            _shown(found["tau_per_cpu_s_times_restart"]),
-        ]
-        lines.append(_line(fields))
-    return [*lines, ""]
+    rows = [_renormed_row(name, candidate, rungs) for name, candidate in candidates.items()]
+    return [*_headed(head, rows), ""]
+
+
+def _renormed_row(name: str, candidate: Mapping[str, Any], rungs: Sequence[str]) -> list[str]:
+    found = candidate["renormed"]
+    return [
+        f"`{name}`",
+        *(_shown(candidate["rungs"][rung]["tau_renormed"]) for rung in rungs),
+        *(_shown(found["tau_near"][rung]) for rung in rungs),
+        f"{found['trial_cpu_s']['value']:.1f}",
+        _shown(found["tau_of_race_over_restart"]),
+        _shown(found["tau_near_of_race_over_restart"]),
+        _shown(found["tau_per_cpu_s_times_restart"]),
+    ]
 
 
 def _row(name: str, found: Mapping[str, Any]) -> list[str]:
@@ -284,6 +281,10 @@ def _yardsticks(students: Sequence[int], done: Mapping[Key, Any]) -> list[list[f
         # One rung alone.
         found.append([next(iter(done[key].values()))["top1"] for key in keys])
     return found
+
+
+def _headed(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    return [_line(fields) for fields in (head, ["---", *["---:"] * (len(head) - 1)], *rows)]
 
 
 def _line(fields: Sequence[str]) -> str:

@@ -193,6 +193,7 @@ def _renormed(
 
 def _timed_norms(student: Student, case: Case, study: PreparedStudy) -> dict[str, float]:
     """Work batch norms out anew from the images of a view; medians of a few times."""
+    student.to(memory_format=torch.channels_last)  # as it is trained
     source = make_recipe(study, student, case.point, seed=0, n_epochs=1).source
     spent = []
     for _ in range(_N_TIMED):
