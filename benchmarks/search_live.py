@@ -19,9 +19,10 @@ beside it was written by this command: ``units`` has one line for each data/cont
 hypervolume, what became of the trials, the median seconds of a proposal and of a trained trial,
 and the load average before; ``summary`` gives medians and the paired differences to autokd with
 95 % bootstrap intervals, and the median over seeds of a proposal's share of a trial's time, which
-shall be at most a tenth for autokd. A proposal is made while workers train, on cores that they
-keep busy. A unit is measured again when code of the search changes. Nothing else should run
-meanwhile. No constant was chosen by these figures.
+shall be at most a tenth for autokd. scripts/write_search_page.py makes a part of docs/search.md of
+it. A proposal is made while workers train, on cores that they
+keep busy. A unit is measured again when code of the search changes, or, for autokd, code of its
+sampler. Nothing else should run meanwhile. No constant was chosen by these figures.
 """
 
 import argparse
@@ -50,7 +51,7 @@ RESULT = Path(__file__).with_suffix(".json")
 N_WORKERS = 2
 DATA = ("digits", "fashion_mnist")
 _FASHION_IMAGES = 6_250  # 5,000 to train on and 1,250 for validation
-_ROOMS = ("sampler", "search", "pareto")
+_ROOMS = ("search", "pareto")
 
 CONTENDERS: dict[str, tuple[str, bool]] = {
     "autokd": ("autokd", True),
@@ -77,20 +78,26 @@ def main() -> None:
         "versions": found,
         "n_workers": N_WORKERS,
         "seconds": seconds,
-        "code": code_digest(*_ROOMS),
     }
     result = resumed(None if options.quick else RESULT, about, units="units")
+    codes = {name: _code(name) for name in CONTENDERS}
+    result["units"] = {
+        key: unit
+        for key, unit in result["units"].items()
+        if unit["code"] == codes[key.split("/")[1]]
+    }
     for seed in range(options.seeds):
         for data in options.data_sets:
             for name in options.only:
                 key = f"{data}/{name}/{seed}"
                 if key not in result["units"]:
-                    result["units"][key] = measure(
+                    found = measure(
                         data, name, seed=seed, seconds=seconds[data], folder=options.data
                     )
+                    result["units"][key] = {**found, "code": codes[name]}
                     print(key, json.dumps(result["units"][key]), flush=True)
                     _save(result, quick=options.quick)
-    print(json.dumps(result["summary"], indent=1))
+    print(json.dumps(summarised(result["units"]), indent=1))
 
 
 def study(data: str, name: str, *, seed: int, seconds: float) -> StudySpec:
@@ -115,6 +122,11 @@ def study(data: str, name: str, *, seed: int, seconds: float) -> StudySpec:
             "seed": seed,
         }
     )
+
+
+def _code(name: str) -> str:
+    """Hash the code that a contender's figures depend on."""
+    return code_digest(*_ROOMS, *(["sampler"] if CONTENDERS[name][0] == "autokd" else []))
 
 
 def measure(
@@ -180,22 +192,34 @@ def summarised(units: dict[str, Any]) -> dict[str, Any]:
     """Describe every contender, and compare it with autokd seed by seed."""
     summary: dict[str, Any] = {}
     for data in DATA:
-        found: dict[str, dict[int, float]] = {}
-        asking: dict[str, list[float]] = {}
+        found: dict[str, dict[int, dict[str, Any]]] = {}
         for key, unit in units.items():
             where, name, seed = key.split("/")
             if where == data:
-                found.setdefault(name, {})[int(seed)] = unit["hypervolume"]
-                asking.setdefault(name, []).append(unit["asking_s"] / unit["trial_s"])
+                found.setdefault(name, {})[int(seed)] = unit
         ours = found.get("autokd", {})
-        for name, values in found.items():
-            paired = [ours[seed] - value for seed, value in values.items() if seed in ours]
+        for name, theirs in found.items():
+            paired = [
+                ours[seed]["hypervolume"] - unit["hypervolume"]
+                for seed, unit in theirs.items()
+                if seed in ours and name != "autokd"
+            ]
             summary[f"{data}/{name}"] = {
-                **spread(list(values.values())),
+                **spread([unit["hypervolume"] for unit in theirs.values()]),
                 "autokd_is_larger_by": _paired(paired),
-                "asking_over_trial": rounded(statistics.median(asking[name])),
+                **_medians(list(theirs.values())),
             }
     return summary
+
+
+def _medians(units: list[dict[str, Any]]) -> dict[str, float]:
+    """Say how many trials there were, and what a proposal took, in the median over seeds."""
+    columns = {
+        **{s: [unit["states"].get(s, 0) for unit in units] for s in ("complete", "stopped")},
+        "asking_s": [unit["asking_s"] for unit in units],
+        "asking_over_trial": [unit["asking_s"] / unit["trial_s"] for unit in units],
+    }
+    return {name: rounded(statistics.median(values)) for name, values in columns.items()}
 
 
 def _paired(differences: list[float]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""Writes the generated parts of docs/search.md: what searches find on tables of trainings.
+"""Writes the generated parts of docs/search.md: what searches find, on tables and live.
 
     python scripts/write_search_page.py [--check]
 
-The figures come from benchmarks/search_tables.json. What stands between the page's markers is
+The figures come from benchmarks/search_tables.json and search_live.json. What stands between the page's markers is
 replaced, the prose around them stays. With ``--check`` nothing is written, and the exit status is
 1 if the page is not what would be written. Needs neither torch nor Optuna.
 """
@@ -19,6 +19,7 @@ from page_parts import write_or_check
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "search.md"
 RESULT = ROOT / "benchmarks" / "search_tables.json"
+LIVE = RESULT.with_name("search_live.json")
 TABLES = {
     "joint": "kd_joint/",
     "students": "kd_each/",
@@ -34,7 +35,7 @@ NOTHING = ["Not yet measured."]
 
 def main() -> int:
     """Write or check the page."""
-    result = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {}
+    result, lived = _read(RESULT), _read(LIVE)
     sys.path.append(str(RESULT.parent))
     module = importlib.import_module("table_page")
     parts = {
@@ -42,6 +43,7 @@ def main() -> int:
         for name, start in TABLES.items()
     }
     parts["about"] = about(result) if result.get("summary") else NOTHING
+    parts["live"] = live(lived) if lived.get("summary") else NOTHING
     return write_or_check(PAGE, parts, script=Path(__file__), title=__doc__.splitlines()[0])
 
 
@@ -56,6 +58,19 @@ def about(result: Mapping[str, Any]) -> list[str]:
         f"Begun {result['date']}; {result['hardware']}; {versions}.",
         f"{counted}, and {twice} trainings were paid twice.",
     ]
+
+
+def live(result: Mapping[str, Any]) -> list[str]:
+    """Say when, on what and with what was measured, and what each contender found."""
+    versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
+    table = importlib.import_module("live_page").live(result)
+    workers = f"{result['n_workers']} workers"
+    return [f"Begun {result['date']}; {result['hardware']}, {workers}; {versions}.", "", *table]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    return content
 
 
 def _is_there(result: Mapping[str, Any], start: str) -> bool:

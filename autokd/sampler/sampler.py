@@ -28,6 +28,7 @@ from autokd.sampler.memory import remembered
 from autokd.sampler.model import Task, parted
 from autokd.sampler.pool import Candidates, draw_units, key_of, previewed
 from autokd.sampler.preview import Previewer
+from autokd.sampler.threads import one_thread
 from autokd.sampler.transfer import Earlier
 
 __all__ = ["AutokdSampler", "Space"]
@@ -151,7 +152,8 @@ class AutokdSampler(BaseSampler):
         others = [t for t in study.get_trials(deepcopy=False) if t.number != trial.number]
         encoding = self._encoding(others, search_space)
         held = trial.system_attrs.get("fixed_params", {})  # of an enqueued trial
-        chosen = self._chosen(encoding, study, others, held=held)
+        with one_thread():
+            chosen = self._chosen(encoding, study, others, held=held)
         # The trial's attribute in the storage: a sampler may not change the trial it is given.
         point = encoding.point(chosen.units[0])
         if self._preview is not None:
