@@ -2,9 +2,9 @@
 
     python scripts/write_search_page.py [--check]
 
-The figures come from benchmarks/search_tables.json and search_live.json. What stands between the page's markers is
-replaced, the prose around them stays. With ``--check`` nothing is written, and the exit status is
-1 if the page is not what would be written. Needs neither torch nor Optuna.
+The figures come from benchmarks/search_tables.json and search_live.json. What stands between the
+page's markers is replaced, the prose around them stays. With ``--check`` nothing is written, and
+the exit status is 1 if the page is not what would be written. Needs neither torch nor Optuna.
 """
 
 import importlib

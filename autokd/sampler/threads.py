@@ -14,7 +14,8 @@ def one_thread() -> AbstractContextManager[object]:
     Matrices of some hundred rows gain little from more; and while trials train on all cores,
     threads that wait for each other take several times as long as one.
     """
-    return _controller().limit(limits=1, user_api="blas")
+    limited: AbstractContextManager[object] = _controller().limit(limits=1, user_api="blas")
+    return limited
 
 
 @cache
