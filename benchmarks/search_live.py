@@ -19,10 +19,10 @@ beside it was written by this command: ``units`` has one line for each data/cont
 hypervolume, what became of the trials, the median seconds of a proposal and of a trained trial,
 and the load average before; ``summary`` gives medians and the paired differences to autokd with
 95 % bootstrap intervals, and the median over seeds of a proposal's share of a trial's time, which
-shall be at most a tenth for autokd. scripts/write_search_page.py makes a part of docs/search.md of
-it. A proposal is made while workers train, on cores that they
-keep busy. A unit is measured again when code of the search changes, or, for autokd, code of its
-sampler. Nothing else should run meanwhile. No constant was chosen by these figures.
+shall be at most a tenth for autokd. A proposal is made while workers train, on cores that they
+keep busy. scripts/write_search_page.py makes a part of docs/search.md of it. A unit is measured
+again when code of the search changes, or, for autokd, code of its sampler. Nothing else should run
+meanwhile. No constant was chosen by these figures.
 """
 
 import argparse
