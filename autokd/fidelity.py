@@ -1,9 +1,10 @@
 """The ladder of rungs, and the race that decides at each rung whether a trial trains on.
 
 The race is asynchronous successive halving in its stopping variant: a trial that reaches a rung
-is compared with those that reached it before and either trains on or stops for good; it is never
-paused, and no earlier verdict is revised. With several objectives "better" has two levels: Pareto
-rank, and inside a rank the order in which greedy choice by hypervolume would take the points.
+is compared with those that reached it before and either trains on or stops; it is never paused,
+and no earlier verdict is revised. With several objectives "better" has two levels: Pareto rank,
+and inside a rank the order in which greedy choice by hypervolume would take the points. Whether a
+sampler may propose again what was stopped is not the race's business (`autokd.search.repeats`).
 
 Two things differ from the published multi-objective race, because the size of a student is known
 and searched, so that the smallest one is never dominated. Results outside the reference point
@@ -11,7 +12,7 @@ rank behind all others and stop. And spread is measured as hypervolume, where th
 epsilon-net keeps points for being far from the others: here the smallest student goes on for the
 space that it dominates, not for having no neighbour.
 
-Left out: pausing and promoting later (a paused student would have to be kept), and Hyperband's
+Left out: promoting later what was stopped, when the rung has filled up, and Hyperband's
 brackets of several ladders.
 """
 
@@ -112,7 +113,7 @@ def goes_on(candidate: ArrayLike, others: ArrayLike, *, reference: ArrayLike, et
     soon as they are eta, the best ``n // eta`` go on: rounded down so that no more than one in eta
     is promoted, and counted among those inside, since a share of failures would promote nearly all
     that is not one. With several objectives a result that no other dominates goes on too, as long
-    as it is among the better half of the n: a stopped trial never comes back, and one on the
+    as it is among the better half of the n: a stopped trial seldom comes back, and one on the
     rung's front is not worse than the others there, only in a more crowded or a smaller place.
     Results are ordered by
 

@@ -260,6 +260,11 @@ class SamplerSpec(Checked):
         """Whether the next point is proposed while trials run, since it takes a while."""
         return self.name == "autokd"
 
+    @property
+    def revisits(self) -> bool:
+        """Whether it knows which students were stopped, and may propose to train them on."""
+        return self.name == "autokd"
+
     @model_validator(mode="after")
     def _remembers_its_start(self) -> Self:
         least = max(2, self.n_startup)

@@ -3,7 +3,7 @@
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from functools import partial
 from pathlib import Path
@@ -115,9 +115,19 @@ def off_table(table: Table, records: Sequence[Record]) -> int:
 
 
 def trained_twice(records: Sequence[Record]) -> int:
-    """Count trainings of a row that had been trained before."""
-    rows = [record.graphs for record in records if record.outcome != "repeated"]
-    return len(rows) - len(set(rows))
+    """Count trainings, of a row up to a rung, that had been done before."""
+    by_slot = {record.slot: record for record in records}
+    trainings = [
+        (record.graphs, rung.epochs)
+        for record in records
+        if record.outcome != "repeated"
+        for rung in record.rungs[_n_inherited(record, by_slot) :]
+    ]
+    return len(trainings) - len(set(trainings))
+
+
+def _n_inherited(record: Record, by_slot: Mapping[int, Record]) -> int:
+    return 0 if record.continues is None else len(by_slot[record.continues].rungs)
 
 
 def _sampling(contender: Contender, table: Table, spec: StudySpec) -> AbstractContextManager[Any]:

@@ -129,7 +129,7 @@ class TableCrew:
     """Answers from the table, and lets the clock go on by what the training took.
 
     Each rung is a training of its own, on more images, which begins anew; a trial pays for all of
-    its rungs.
+    its rungs. One that goes on where another was stopped pays for those that it adds.
 
     Args:
         table: The table.
@@ -140,6 +140,8 @@ class TableCrew:
     def __init__(self, table: Table, spec: StudySpec, clock: Clock) -> None:
         self._table, self._clock = table, clock
         self._rungs = spec.fidelity.ladder.rungs
+        self._revisits = spec.sampler.revisits
+        self._rows: set[int] = set()
         self._task: Task | None = None
         self.history = History(table, spec)
         self.n_paid = 0
@@ -160,7 +162,8 @@ class TableCrew:
         task, self._task = self._task, None
         assert task is not None
         row = self._table.row(part(task.point, "architecture"))
-        for rung in self._rungs:
+        self._rows.add(row)
+        for rung in [rung for rung in self._rungs if rung > task.after]:
             column = self._table.rungs.index(rung)
             seconds = float(self._table.seconds[row, column])
             self.spent_s += seconds
@@ -171,8 +174,8 @@ class TableCrew:
             if not handler.rung(task.slot, RungResult(rung, {"top1": top1}, seconds=seconds)):
                 break
         handler.finished(task.slot)
-        nothing_left = self.n_paid == len(self._table.points)
-        if nothing_left or self.history.share >= self._table.goal:
+        known = set(self.history.rows) if self._revisits else self._rows
+        if len(known) == len(self._table.points) or self.history.share >= self._table.goal:
             self._clock.now = max(self.spent_s, self._table.budget_s)
 
     @contextmanager

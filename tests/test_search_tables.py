@@ -71,11 +71,22 @@ def test_who_repeats_pays_nothing(module: Any, table: Any) -> None:
 
 
 def test_a_raced_student_pays_for_each_rung_that_it_trained_on(module: Any, table: Any) -> None:
-    found = searched(module, table, "autokd")
+    found = searched(module, table, "random in our race")
     assert found["paid"] == len(ROWS)
     assert 0 < found["stopped"] < len(ROWS)
     whole, least = table.seconds.sum(), table.seconds[:, 0].sum()
     assert least < found["spent_s"] < whole
+
+
+def test_a_stopped_student_that_autokd_takes_up_pays_for_each_rung_once(
+    module: Any, table: Any
+) -> None:
+    found = searched(module, table, "autokd")  # whose level is out of reach
+    assert found["paid"] > len(ROWS)
+    assert found["stopped"] > 0
+    assert found["share"] == 1.0
+    assert found["spent_s"] == table.seconds.sum()
+    assert found["off_table"] == found["trained_twice"] == 0
 
 
 def test_a_level_is_reached_when_the_training_that_reaches_it_ends(

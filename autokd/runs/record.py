@@ -69,6 +69,8 @@ class Record:
         began_s: Seconds of searching, all sessions counted, when it began.
         ended_s: The same when it ended; None while it runs.
         repeats: Slot whose results these are, for a repeated trial.
+        continues: Slot that the race stopped and whose students this one trains on; their seed and
+            their rungs, which took no time again, are this record's.
         origin: Why it was tried, where no sampler proposed it: ``chain baseline of 3,000 params``,
             ``front of runs/x, trial 17``.
     """
@@ -85,6 +87,7 @@ class Record:
     began_s: float = 0.0
     ended_s: float | None = None
     repeats: int | None = None
+    continues: int | None = None
     origin: str = ""
 
     @property
@@ -159,6 +162,20 @@ class Record:
         reason = f"the students and the distillation of trial {earlier.slot}"
         taken = replace(self, rungs=rungs, repeats=earlier.slot)
         return replace(taken, outcome="repeated", ended_s=at_s, reason=reason)
+
+    def continuing(self, earlier: "Record") -> Self:
+        """Begin where another trial was stopped.
+
+        Args:
+            earlier: The record of a stopped trial with the same students and distillation.
+
+        Returns:
+            A record with its seed and its rungs, at whose last one the trial now goes on.
+        """
+        *below, last = (replace(rung, seconds=0.0) for rung in earlier.rungs)
+        verdict = f"{last.verdict}; proposed again as trial {self.slot}"
+        rungs = (*below, replace(last, goes_on=True, verdict=verdict))
+        return replace(self, seed=earlier.seed, rungs=rungs, continues=earlier.slot)
 
     def as_dict(self) -> dict[str, Any]:
         """Give the record as JSON types.

@@ -28,6 +28,7 @@ from autokd.sampler.memory import remembered
 from autokd.sampler.model import Task, parted
 from autokd.sampler.pool import Candidates, draw_units, key_of, previewed
 from autokd.sampler.preview import Previewer
+from autokd.sampler.revisits import latest_of_each, tried_for_good
 from autokd.sampler.threads import one_thread
 from autokd.sampler.transfer import Earlier
 
@@ -66,6 +67,8 @@ class AutokdSampler(BaseSampler):
         all_rungs: Whether a model learns from the results of all rungs, or only from those of the
             highest rung that has enough of them.
         earlier: Earlier studies that say what to expect of a point, as far as results bear it out.
+        revisits: Whether a point whose trial was stopped may be proposed again, for an objective
+            that then goes on where it stopped, or trains to the end.
 
     Raises:
         ValueError: If a number is outside its interval, or, once there is a study, the reference
@@ -89,6 +92,7 @@ class AutokdSampler(BaseSampler):
         memory: int = 300,
         all_rungs: bool = True,
         earlier: Sequence[Earlier] = (),
+        revisits: bool = False,
     ) -> None:
         _check_least(1, n_startup_trials=n_startup_trials, n_candidates=n_candidates)
         _check_least(1, n_previews=1 if n_previews is None else n_previews)
@@ -104,6 +108,7 @@ class AutokdSampler(BaseSampler):
         self._memory = memory
         self._all_rungs = all_rungs
         self._earlier = tuple(earlier)
+        self._revisits = revisits
 
     def reseed_rng(self) -> None:
         """Draw a new seed, as Optuna asks of a sampler that is used by several threads."""
@@ -203,7 +208,9 @@ class AutokdSampler(BaseSampler):
         held: Mapping[str, Any],
     ) -> Candidates:
         """Choose one candidate."""
-        tried = [_key(trial, encoding) for trial in trials]
+        tried = keys = [_key(trial, encoding) for trial in trials]
+        if self._revisits:
+            tried, trials = tried_for_good(trials, keys), latest_of_each(trials, keys)
         signs = [1.0 if d == StudyDirection.MINIMIZE else -1.0 for d in study.directions]
         task = self._task(encoding, study, self._remembered(trials, signs), signs)
         n, rng = self._n_candidates, self._rng
@@ -216,7 +223,7 @@ class AutokdSampler(BaseSampler):
             units = encoding.holding(units, held, rng)
         preview, n_previews = self._preview, self._n_previews
         if is_startup:
-            found = previewed(encoding, units, preview=preview, tried=tried, n=1)
+            found = previewed(encoding, units, preview=preview, tried=keys, n=1)
         else:
             found = best_of(task, units, preview=preview, tried=tried, n_previews=n_previews)
         if not len(found):  # everything was tried, or nothing is feasible

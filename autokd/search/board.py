@@ -55,7 +55,7 @@ class Board:
             record: The record; a slot's rungs only grow, and its end is final.
         """
         earlier = self._records.get(record.slot)
-        n_known = len(earlier.rungs) if earlier else 0
+        n_known = len(earlier.rungs) if earlier else self._n_inherited(record)
         if earlier:
             self._outcomes[earlier.outcome] -= 1
         self._outcomes[record.outcome] += 1
@@ -141,6 +141,12 @@ class Board:
         if epochs not in self._rungs:
             self._rungs[epochs] = Rung(self._race_reference, eta=self._spec.fidelity.eta)
         return self._rungs[epochs]
+
+    def _n_inherited(self, record: Record) -> int:
+        """Count the rungs that a trial has from the one that it continues."""
+        if record.continues is None:
+            return 0
+        return len(self._records[record.continues].rungs)
 
     def _join_front(self, record: Record) -> None:
         """Add a complete record to the front if none there dominates it."""

@@ -28,12 +28,14 @@ class Task:
         point: Its point.
         seed: Its seed.
         weights: Where the first student's weights go when the top rung is reached.
+        after: Epochs up to which its rungs are known, 0 for none.
     """
 
     slot: int
     point: dict[str, Value]
     seed: int
     weights: Path
+    after: int = 0
 
 
 class Handler(Protocol):
@@ -148,6 +150,7 @@ class InlineCrew:
                 seed=task.seed,
                 report=lambda result: handler.rung(task.slot, result),
                 weights=task.weights,
+                after=task.after,
             )
         except TrialError as error:
             handler.lost(task.slot, error)

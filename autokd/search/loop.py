@@ -66,7 +66,7 @@ class Loop:
         self._measure = measure
         self._proposer = Proposer(spec, draw, warm=warm)
         self._board = Board(spec)
-        self._repeats = Repeats()
+        self._repeats = Repeats(takes_up=spec.sampler.revisits)
         self._n_repeats = 0
         self._retries: list[tuple[Record, Proposal]] = []
         self._ahead: Proposal | None = None
@@ -189,9 +189,8 @@ class Loop:
 
     def _may_begin(self) -> bool:
         budget = self._spec.budget
-        if budget.seconds is not None and self.elapsed_s >= budget.seconds:
-            return False
-        if self._n_repeats >= _MOST_REPEATS:
+        is_late = budget.seconds is not None and self.elapsed_s >= budget.seconds
+        if is_late or self._n_repeats >= _MOST_REPEATS:
             return False
         return bool(self._retries) or budget.trials is None or len(self._board) < budget.trials
 
@@ -246,6 +245,7 @@ class Loop:
 
     def _begin(self, record: Record, proposal: Proposal, graphs: Sequence[ArchGraph]) -> None:
         self._folder.write_graphs(record.slot, graphs)
+        record, earlier = self._repeats.begin(record)
         self._ledger.begin(
             record,
             params=proposal.params,
@@ -253,13 +253,13 @@ class Loop:
             notes=proposal.notes,
         )
         self._keep(record)
-        earlier, is_waiting = self._repeats.begin(record), self._repeats.is_waiting(record)
+        is_waiting = self._repeats.is_waiting(record)
         self._n_repeats = self._n_repeats + 1 if earlier or is_waiting else 0
         if earlier:
             self._close(record.repeating(earlier, at_s=self.elapsed_s))
         elif not is_waiting:
             weights = self._folder.weights(record.slot)
-            self._crew.submit(Task(record.slot, record.point, record.seed, weights))
+            self._crew.submit(Task(record.slot, record.point, record.seed, weights, record.epochs))
 
     def _is_final(self, record: Record) -> bool:
         return record.epochs == self._spec.fidelity.max_epochs

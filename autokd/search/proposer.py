@@ -171,6 +171,7 @@ class Proposer:
             n_previews=spec.sampler.previews,
             memory=spec.sampler.memory,
             earlier=self._warm.earlier,
+            revisits=spec.sampler.revisits,
         )
 
     def _queued(self, slot: int, queued: Queued) -> Proposal:

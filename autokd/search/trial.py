@@ -45,6 +45,7 @@ def run_trial(
     seed: int,
     report: Callable[[RungResult], bool],
     weights: Path | None = None,
+    after: int = 0,
 ) -> dict[str, float]:
     """Train a point's family against the teacher.
 
@@ -55,6 +56,9 @@ def run_trial(
         report: Called at each rung with the family's mean metrics; says whether to train on.
         weights: File for the first student's weights, in a folder that exists, written when the
             top rung is reached; None writes none.
+        after: Epochs up to which rungs are known, as an earlier trial of the same point and seed
+            reported them: nothing is scored there and nobody asked. They are trained again, which
+            on the same device ends in the same weights; a stopped student is not kept.
 
     Returns:
         Metrics at the highest rung reached, the family's mean.
@@ -70,7 +74,7 @@ def run_trial(
         return report(result)
 
     try:
-        return _attempt(study, point, seed=seed, report=first_report, weights=weights)
+        return _attempt(study, point, seed=seed, report=first_report, weights=weights, after=after)
     except OutOfMemory as error:
         if has_reported or study.spec.training.recompute:
             raise
@@ -82,7 +86,7 @@ def run_trial(
         return report(replace(result, verdict="trained with recomputation"))
 
     frugal = _recomputing(study)
-    return _attempt(frugal, point, seed=seed, report=noted_report, weights=weights)
+    return _attempt(frugal, point, seed=seed, report=noted_report, weights=weights, after=after)
 
 
 def _recomputing(study: PreparedStudy) -> PreparedStudy:
@@ -97,6 +101,7 @@ def _attempt(
     seed: int,
     report: Callable[[RungResult], bool],
     weights: Path | None,
+    after: int,
 ) -> dict[str, float]:
     rungs = study.spec.fidelity.ladder.rungs
     metrics: dict[str, float] = {}
@@ -110,12 +115,15 @@ def _attempt(
             )
             for member, student in enumerate(students)
         ]
+        began = time.perf_counter()
         for rung in rungs:
-            began = time.perf_counter()
             answers = []
             for student, climbing in zip(students, climbs, strict=True):
                 next(climbing)
-                answers.append(_answer(study, student))
+                if rung > after:
+                    answers.append(_answer(study, student))
+            if rung <= after:
+                continue
             is_top = rung == rungs[-1]
             result = _result(study, rung, answers, size_spread=size_spread, with_classes=is_top)
             metrics = result.metrics
@@ -123,6 +131,7 @@ def _attempt(
                 save_weights(students[0], weights)
             if not report(replace(result, seconds=time.perf_counter() - began)):
                 break
+            began = time.perf_counter()
     return metrics
 
 

@@ -56,7 +56,14 @@ def serve(study: PreparedStudy, connection: "Connection[Any, Any]") -> None:
         return goes_on
 
     try:
-        run_trial(study, task.point, seed=task.seed, report=report, weights=task.weights)
+        run_trial(
+            study,
+            task.point,
+            seed=task.seed,
+            report=report,
+            weights=task.weights,
+            after=task.after,
+        )
     except TrialError as error:
         connection.send(("lost", error))
     except (EOFError, ConnectionError):

@@ -61,6 +61,26 @@ def test_an_interrupted_attempt_drops_its_rungs_and_a_stopped_one_keeps_them() -
     assert (stopped.outcome, stopped.ended_s, stopped.reason) == ("stopped", 9.0, "place 3 of 3")
 
 
+def test_a_record_that_continues_a_stopped_one_has_its_seed_and_its_rungs_for_nothing() -> None:
+    stopped = _record().with_rung(RungResult(3, {"top1": 0.8}, {}, 2.0, True, "place 1 of 3"))
+    stopped = stopped.with_rung(RungResult(9, {"top1": 0.9}, {}, 4.0, False, "place 3 of 3"))
+    again = Record(slot=8, attempt=0, seed=1, point=stopped.point, began_s=20.0)
+    record = again.continuing(stopped.ended("stopped", at_s=9.0, reason="place 3 of 3"))
+    assert (record.slot, record.continues, record.seed) == (8, 3, 7)
+    assert (record.outcome, record.reason, record.ended_s) == ("running", "", None)
+    assert [rung.epochs for rung in record.rungs] == [3, 9]
+    assert record.seconds == 0
+    assert record.rungs[1].goes_on
+    assert record.rungs[1].verdict == "place 3 of 3; proposed again as trial 8"
+    assert Record.from_dict(json.loads(json.dumps(record.as_dict()))) == record
+
+
+def test_a_record_from_before_stopped_ones_were_continued_is_read() -> None:
+    raw = json.loads(json.dumps(_record().as_dict()))
+    del raw["continues"]
+    assert Record.from_dict(raw) == _record()
+
+
 def test_costing_adds_cost_and_graphs() -> None:
     record = Record(0, 0, 1, {}).costing({"params": 5.0}, graphs=["x"])
     assert record.cost == {"params": 5.0}

@@ -56,6 +56,24 @@ def test_a_rungs_result_counts_once_however_often_its_record_grows(board: Board)
     assert board.running == []
 
 
+def test_rungs_that_a_trial_has_from_the_one_that_it_continues_count_once(board: Board) -> None:
+    begun = Record(3, 0, 0, {}, cost={"params": 5e3})
+    first = begun.with_rung(RungResult(1, {"top1": 0.6, "params": 5e3}))
+    board.keep(first)
+    stopped = first.ended("stopped", at_s=1.0)
+    board.keep(stopped)
+    again = Record(4, 0, 1, {}, cost={"params": 5e3}).continuing(stopped)
+    longer = again.with_rung(RungResult(2, {"top1": 0.7, "params": 5e3}))
+    board.keep(again)
+    board.keep(longer)
+    asked = {"top1": 0.5, "params": 5e3}
+    assert [board.race(rung, asked).n for rung in (1, 2)] == [2, 2]
+    resumed = Board(board._spec)
+    resumed.keep(stopped)
+    resumed.keep(longer)
+    assert [resumed.race(rung, asked).n for rung in (1, 2)] == [2, 2]
+
+
 def test_snapshot_counts_ends_and_estimates_the_rest(board: Board) -> None:
     shown = RungResult(2, {"top1": 0.5, "params": 5e3})
     board.keep(Record(3, 0, 0, {}, cost={"params": 5e3}).with_rung(shown))

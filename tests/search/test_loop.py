@@ -1,6 +1,7 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from operator import itemgetter
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -524,3 +525,80 @@ def test_results_of_a_repeat_do_not_count_twice_in_the_race(make_session: MakeSe
         if (found := re.search(r"place \d+ of (\d+)", result.verdict))
     )
     assert n_at_first_rung == 3
+
+
+# Stopped students that are proposed again.
+
+NINE: dict[str, Any] = {
+    "sampler": AUTOKD,
+    "budget": {"trials": 30},
+    "search_space": {
+        **REPEATING["search_space"],
+        "kd": {
+            "method": {"type": "fixed", "value": "kd"},
+            "temperature": {"type": "categorical", "choices": [1.0, 2.0, 4.0]},
+        },
+    },
+}
+
+
+def test_a_stopped_student_that_is_proposed_again_trains_on_where_it_stopped(
+    make_session: MakeSession,
+) -> None:
+    crew = FakeCrew()
+    records = make_session(**NINE).run(crew)
+    tasks = {task.slot: task for task in crew.seen}
+    taken_up = [record for record in records if record.continues is not None]
+    assert taken_up
+    for record in taken_up:
+        assert record.continues is not None
+        stopped = records[record.continues]
+        assert stopped.outcome == "stopped"
+        assert (record.graphs, record.seed) == (stopped.graphs, stopped.seed)
+        assert (tasks[record.slot].seed, tasks[record.slot].after) == (record.seed, stopped.epochs)
+        n = len(stopped.rungs)
+        assert [r.metrics for r in record.rungs[:n]] == [r.metrics for r in stopped.rungs]
+        assert sum(r.seconds for r in record.rungs[:n]) == 0
+        assert record.epochs > stopped.epochs
+
+
+def test_a_student_that_is_taken_up_counts_once_at_each_rung_of_the_race(
+    make_session: MakeSession,
+) -> None:
+    crew = FakeCrew()
+    records = make_session(**NINE).run(crew)
+    after = {task.slot: task.after for task in crew.seen}
+    told = [
+        (rung.epochs, rung.arrival, rung.verdict)
+        for record in records
+        if record.slot in after
+        for rung in record.rungs
+        if rung.epochs > after[record.slot]
+    ]
+    assert any(after.values())
+    for epochs in RUNGS[:-1]:
+        verdicts = [verdict for at, _, verdict in sorted(told, key=itemgetter(1)) if at == epochs]
+        counted = [re.search(r"place \d+ of (\d+)", verdict) for verdict in verdicts]
+        said = [int(found.group(1)) for found in counted if found]
+        assert said == list(range(len(verdicts) - len(said) + 1, len(verdicts) + 1))
+
+
+def test_a_search_that_trains_on_what_was_stopped_resumes_as_if_it_had_not_been_interrupted(
+    make_session: MakeSession,
+) -> None:
+    straight = make_session("a", **NINE).run(FakeCrew())
+    middle = next(record.slot for record in straight if record.continues is not None)
+    with pytest.raises(KeyboardInterrupt):
+        make_session("b", **NINE).run(FakeCrew(stop_at=middle))
+    resumed = make_session("b", **NINE).run(FakeCrew())
+    assert _results(resumed) == _results(straight)
+    assert [r.continues for r in resumed] == [r.continues for r in straight]
+
+
+def test_a_sampler_that_cannot_know_what_was_stopped_is_told_the_record(
+    make_session: MakeSession,
+) -> None:
+    records = make_session(**{**NINE, "sampler": {"name": "random"}}).run(FakeCrew())
+    repeated = [record.repeats for record in records if record.repeats is not None]
+    assert any(records[slot].outcome == "stopped" for slot in repeated)
+    assert all(record.continues is None for record in records)

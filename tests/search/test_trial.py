@@ -62,6 +62,21 @@ def test_a_trial_stops_where_the_answer_is_no(prepared: PreparedStudy, tmp_path:
     assert not weights.exists()
 
 
+@pytest.mark.parametrize("schedule", ["restart", "branch", "average"])
+def test_a_trial_that_goes_on_ends_as_if_it_had_never_been_stopped(
+    schedule: str, prepared: PreparedStudy
+) -> None:
+    study = _with_training(prepared, schedule=schedule)
+    whole, stopped, further = Answers(True, True, False), Answers(True, False), Answers(False)
+    run_trial(study, POINT, seed=3, report=whole)
+    run_trial(study, POINT, seed=3, report=stopped)
+    metrics = run_trial(study, POINT, seed=3, report=further, after=2)
+    assert [result.epochs for result in further.results] == [4]
+    shown = [result.metrics for result in [*stopped.results, *further.results]]
+    assert shown == [result.metrics for result in whole.results]
+    assert metrics == shown[-1]
+
+
 def test_same_point_and_seed_give_the_same_results(prepared: PreparedStudy) -> None:
     first, second = Answers(True, False), Answers(True, False)
     run_trial(prepared, POINT, seed=3, report=first)

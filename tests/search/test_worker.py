@@ -8,6 +8,7 @@ import pytest
 from autokd.distill import PreparedStudy
 from autokd.errors import Diverged
 from autokd.parameters import Value
+from autokd.runs import RungResult
 from autokd.search.crew import Task
 from autokd.search.worker import serve
 
@@ -38,6 +39,17 @@ def test_a_task_reports_rungs_and_its_end(prepared: PreparedStudy, tmp_path: Pat
     task = Task(4, dict(POINT), 3, tmp_path / "w.safetensors")
     heard = _served(prepared, task, [True, True, False])
     assert [kind for kind, _ in heard] == ["rung", "rung", "rung", "finished"]
+
+
+def test_a_task_that_goes_on_reports_what_is_not_known(
+    prepared: PreparedStudy, tmp_path: Path
+) -> None:
+    task = Task(4, dict(POINT), 3, tmp_path / "w.safetensors", after=2)
+    heard = _served(prepared, task, [False])
+    assert [kind for kind, _ in heard] == ["rung", "finished"]
+    result = heard[0][1]
+    assert isinstance(result, RungResult)
+    assert result.epochs == 4
 
 
 def test_a_refused_rung_ends_the_task(prepared: PreparedStudy, tmp_path: Path) -> None:
