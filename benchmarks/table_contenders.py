@@ -33,6 +33,7 @@ class Contender:
         races: Whether trials are raced up the ladder.
         all_rungs: Whether autokd's model learns from every rung, or from the highest one alone
             that has enough results.
+        revisits: Whether autokd may propose a student again that its race stopped.
         is_told_rows: Whether the sampler is told the row in the place of its proposal.
         shows_features: Whether previews show more than the size, where a table has more.
         moasha: The rule by which MOASHA promotes; None for autokd's loop.
@@ -45,6 +46,7 @@ class Contender:
     maker: Maker | None = None
     races: bool = False
     all_rungs: bool = True
+    revisits: bool = True
     is_told_rows: bool = False
     shows_features: bool = True
     moasha: Literal["shipped", "ranks"] | None = None
@@ -71,12 +73,16 @@ _REPLACED = _RANDOM
 _FEW = {"n_seeds": 5, "most_asked": 200}
 """For what takes seconds to propose a student."""
 
+_LOST = {"most_asked": 200}
+"""For one that may never come to a level, and proposes until it has asked for everything."""
+
 CONTENDERS: dict[str, Contender] = {
     "autokd": Contender(_EVERYWHERE, _AUTOKD, races=True),
     "autokd, no race": Contender(_KD, _AUTOKD),
     "autokd, all previews": Contender(_EVERYWHERE, _LOOKS_AT_ALL, races=True),
     "autokd, all previews, no race": Contender(_KD, _LOOKS_AT_ALL),
     "autokd, model of one rung": Contender(_KD, _AUTOKD, races=True, all_rungs=False),
+    "autokd, stopped for good": Contender((JOINT,), _AUTOKD, races=True, revisits=False, **_LOST),
     "autokd, point and size only": Contender(tuple(CELLS), _AUTOKD, shows_features=False),
     "random in our race": Contender((JOINT,), _RANDOM, races=True),
     "tpe in our race": Contender((JOINT,), _TPE, races=True),

@@ -131,6 +131,8 @@ def _n_inherited(record: Record, by_slot: Mapping[int, Record]) -> int:
 
 
 def _sampling(contender: Contender, table: Table, spec: StudySpec) -> AbstractContextManager[Any]:
+    if not contender.revisits:
+        return patch("autokd.study.SamplerSpec.revisits", False)
     if not contender.all_rungs:
         of_one_rung = partial(AutokdSampler, all_rungs=False)
         return patch("autokd.search.proposer.AutokdSampler", of_one_rung)

@@ -140,7 +140,7 @@ class TableCrew:
     def __init__(self, table: Table, spec: StudySpec, clock: Clock) -> None:
         self._table, self._clock = table, clock
         self._rungs = spec.fidelity.ladder.rungs
-        self._revisits = spec.sampler.revisits
+        self._spec = spec
         self._rows: set[int] = set()
         self._task: Task | None = None
         self.history = History(table, spec)
@@ -174,7 +174,7 @@ class TableCrew:
             if not handler.rung(task.slot, RungResult(rung, {"top1": top1}, seconds=seconds)):
                 break
         handler.finished(task.slot)
-        known = set(self.history.rows) if self._revisits else self._rows
+        known = set(self.history.rows) if self._spec.sampler.revisits else self._rows
         if len(known) == len(self._table.points) or self.history.share >= self._table.goal:
             self._clock.now = max(self.spent_s, self._table.budget_s)
 

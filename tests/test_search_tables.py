@@ -89,6 +89,16 @@ def test_a_stopped_student_that_autokd_takes_up_pays_for_each_rung_once(
     assert found["off_table"] == found["trained_twice"] == 0
 
 
+def test_the_contender_whose_stopped_students_stay_stopped_asks_for_each_once(
+    module: Any, table: Any
+) -> None:
+    found = searched(module, table, "autokd, stopped for good")
+    assert found["paid"] == len(ROWS)
+    assert 0 < found["stopped"] < len(ROWS)
+    assert found["share"] < 1.0
+    assert searched(module, table, "autokd")["share"] == 1.0
+
+
 def test_a_level_is_reached_when_the_training_that_reaches_it_ends(
     module: Any, table: Any
 ) -> None:
