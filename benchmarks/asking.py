@@ -6,21 +6,33 @@ Claim measured: at most 0.5 s a proposal at 300 trials and 2 s at 3,000, of one 
 studies: ``digits_methods`` (conditional parameters, small graphs) and ``cifar10`` (graphs of 180
 nodes in the median, which take longest to draw), each with its own ladder and results that are
 invented. Measured is `Proposer.propose` as the search calls it, the drawing of the candidates'
-students included; in turns with Optuna's TPE (multivariate, grouped) on the same trials. The JSON
-beside it was written by this command; nothing else should run meanwhile.
+students included; in turns with Optuna's TPE (multivariate, grouped) on the same trials.
+
+Measured too: what one thread brings while trials keep all cores busy, as in a search (units
+``.../busy``). A process for each core trains on one thread; proposals are made as they are, with
+one thread for matrix products, and in turns without `autokd.sampler.threads`, with a thread for
+each core.
+
+The JSON beside it was written by this command; nothing else should run meanwhile.
 """
 
 import argparse
 import json
+import multiprocessing
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
+import torch
 from describing import hardware, resumed, spread, versions
 from measuring import code_digest
 from optuna.trial import TrialState, create_trial
+from threadpoolctl import threadpool_limits
 
 import autokd
 from autokd.errors import InfeasibleError
@@ -51,11 +63,12 @@ def main() -> None:
     result = resumed(RESULT, about, units="units")
     for name in STUDIES:
         for n_trials in options.trials:
-            key = f"{name}/{n_trials}"
-            if key not in result["units"]:
-                result["units"][key] = measure(name, n_trials, repeats=options.repeats)
-                RESULT.write_text(json.dumps(result, indent=1) + "\n")
-            print(key, json.dumps(result["units"][key]), flush=True)
+            for suffix, found_by in (("", measure), ("/busy", measure_busy)):
+                key = f"{name}/{n_trials}{suffix}"
+                if key not in result["units"]:
+                    result["units"][key] = found_by(name, n_trials, repeats=options.repeats)
+                    RESULT.write_text(json.dumps(result, indent=1) + "\n")
+                print(key, json.dumps(result["units"][key]), flush=True)
 
 
 def measure(name: str, n_trials: int, *, repeats: int) -> dict[str, Any]:
@@ -65,11 +78,77 @@ def measure(name: str, n_trials: int, *, repeats: int) -> dict[str, Any]:
     seconds: dict[str, list[float]] = {sampler: [] for sampler in SAMPLERS}
     for repeat in range(repeats + 1):
         for sampler, proposer in proposers.items():
-            began = time.perf_counter()
-            proposer.propose(n_trials + repeat)
-            seconds[sampler].append(time.perf_counter() - began)
+            seconds[sampler].append(_timed(proposer, n_trials + repeat))
     described = {sampler: spread(values[1:]) for sampler, values in seconds.items()}
     return {"seconds": described, "load_average_before": load}
+
+
+def measure_busy(name: str, n_trials: int, *, repeats: int) -> dict[str, Any]:
+    """Time autokd's sampler with one thread and with many, while all cores train."""
+    load = os.getloadavg()[0]
+    # Each its own, so that both are asked after the same trials.
+    ways = {"one thread": None, "a thread a core": nullcontext}
+    proposers = {way: filled(name, "autokd", n_trials) for way in ways}
+    seconds: dict[str, list[float]] = {way: [] for way in ways}
+    with _busy_cores(), threadpool_limits(os.cpu_count(), user_api="blas"):
+        for repeat in range(repeats + 1):
+            for way, instead in ways.items():
+                with _threads(instead):
+                    seconds[way].append(_timed(proposers[way], n_trials + repeat))
+    described = {way: spread(values[1:]) for way, values in seconds.items()}
+    ratios = np.divide(seconds["a thread a core"][1:], seconds["one thread"][1:])
+    return {"seconds": described, "times": spread(ratios), "load_average_before": load}
+
+
+def _timed(proposer: Proposer, slot: int) -> float:
+    began = time.perf_counter()
+    proposer.propose(slot)
+    return time.perf_counter() - began
+
+
+@contextmanager
+def _threads(instead: Any) -> Iterator[None]:
+    """Let something else decide the threads of a proposal, or, where None, the sampler."""
+    if instead is None:
+        yield
+        return
+    with mock.patch("autokd.sampler.sampler.one_thread", instead):
+        yield
+
+
+@contextmanager
+def _busy_cores() -> Iterator[None]:
+    """Train in a process for each core."""
+    spawn = multiprocessing.get_context("spawn")
+    ready = spawn.Semaphore(0)
+    n_cores = os.cpu_count() or 1
+    workers = [spawn.Process(target=_train, args=(ready,), daemon=True) for _ in range(n_cores)]
+    for worker in workers:
+        worker.start()
+    try:
+        for _ in workers:
+            ready.acquire()
+        yield
+    finally:
+        for worker in workers:
+            worker.terminate()
+            worker.join()
+
+
+def _train(ready: Any) -> None:
+    """Train some convolutions on noise, on one thread, until the process is ended."""
+    torch.set_num_threads(1)
+    network = torch.nn.Sequential(
+        *(torch.nn.Conv2d(1, 32, 3), torch.nn.ReLU(), torch.nn.Conv2d(32, 32, 3), torch.nn.ReLU()),
+        *(torch.nn.Flatten(), torch.nn.Linear(32 * 4 * 4, 10)),
+    )
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.01)
+    images, labels = torch.randn(64, 1, 8, 8), torch.randint(10, (64,))
+    ready.release()
+    while True:
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(network(images), labels).backward()
+        optimizer.step()
 
 
 def filled(name: str, sampler: str, n_trials: int) -> Proposer:
