@@ -60,7 +60,7 @@ N_SEEDS = 20
 _QUICK = {
     "tables": ("kd_attention", "cells_cifar10"),
     "only": (
-        *("autokd", "autokd, all previews, no race", "optuna random"),
+        *("autokd", "autokd, no race", "optuna random"),
         *("optuna tpe, multivariate, told the row", "optuna nsga2, population 20", "moasha"),
     ),
     "seeds": 2,

@@ -79,9 +79,9 @@ _LOST = {"most_asked": 200}
 CONTENDERS: dict[str, Contender] = {
     "autokd": Contender(_EVERYWHERE, _AUTOKD, races=True),
     "autokd, no race": Contender(_KD, _AUTOKD),
-    "autokd, all previews": Contender(_EVERYWHERE, _LOOKS_AT_ALL, races=True),
-    "autokd, all previews, no race": Contender(_KD, _LOOKS_AT_ALL),
-    "autokd, model of one rung": Contender(_KD, _AUTOKD, races=True, all_rungs=False),
+    "autokd, all previews": Contender((JOINT, *CELLS), _LOOKS_AT_ALL, races=True),
+    "autokd, all previews, no race": Contender((JOINT,), _LOOKS_AT_ALL),
+    "autokd, model of one rung": Contender((JOINT,), _AUTOKD, races=True, all_rungs=False),
     "autokd, stopped for good": Contender((JOINT,), _AUTOKD, races=True, revisits=False, **_LOST),
     "autokd, point and size only": Contender(tuple(CELLS), _AUTOKD, shows_features=False),
     "random in our race": Contender((JOINT,), _RANDOM, races=True),
