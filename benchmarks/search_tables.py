@@ -37,7 +37,8 @@ script ends where one is not 0.
 The JSON beside it was written by this command. ``units`` has one line for each search, under
 table/contender/seed: asked, paid and repeated points, what was reached when, the median
 milliseconds of a proposal and the seconds of CPU. A unit is run again when code that it depends on
-has changed. ``summary`` has medians, quartiles, ratios and paired differences to the best Optuna
+has changed. ``summary`` has, of each table where autokd and Optuna's samplers are through (its
+Gaussian process apart), medians, quartiles, ratios and paired differences to the best Optuna
 sampler with 95 % bootstrap intervals. scripts/write_search_page.py makes docs/search.md of it.
 """
 
@@ -49,14 +50,13 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from table_contenders import CONTENDERS
+from table_contenders import CONTENDERS, N_SEEDS
 from table_data import TABLES
 from table_page import tables
 from table_result import Result
 from table_units import Key, begin_worker, depends_on, keys, reasons_against, search_one
 
 RESULT = Path(__file__).with_suffix(".json")
-N_SEEDS = 20
 _QUICK = {
     "tables": ("kd_attention", "cells_cifar10"),
     "only": (

@@ -6,7 +6,7 @@ from typing import Any
 from describing import hardware, resumed, versions, written
 from table_data import TABLES, available, load
 from table_summary import summarise
-from table_units import Key, depends_on, parsed
+from table_units import Key, depends_on, parsed, through
 
 import autokd
 
@@ -56,9 +56,12 @@ class Result:
             self.summarise()
 
     def summarise(self) -> None:
-        """Bring the summary up to date, and write the file."""
+        """Bring the summary of the tables that are through up to date, and write the file."""
         budgets = {name: about["budget_s"] for name, about in self.content["tables"].items()}
-        self.content["summary"] = summarise(self._valid, budgets)
+        # A quick look has a few searches of some contenders, and is not kept.
+        tables = TABLES if self._path is None else through(self._valid)
+        counted = {key: unit for key, unit in self._valid.items() if key.table in tables}
+        self.content["summary"] = summarise(counted, budgets)
         self._save()
 
     def _save(self) -> None:

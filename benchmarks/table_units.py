@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ import table_moasha
 import table_search
 import torch
 from code_parts import modules_digest
-from table_contenders import CONTENDERS
+from table_contenders import AWAITED, CONTENDERS, N_SEEDS
 from table_data import CELLS, TABLES, available, load
 
 _NICENESS = 5
@@ -58,6 +58,15 @@ def keys(tables: Sequence[str], contenders: Sequence[str], *, n_seeds: int) -> l
         for name in contenders
         if table in tables and table in CONTENDERS[name].tables and seed < CONTENDERS[name].n_seeds
     ]
+
+
+def through(units: Collection[Key]) -> set[str]:
+    """Give the tables where autokd and all of Optuna's samplers have all their searches.
+
+    The Gaussian process apart, which takes longest: the others are compared before it is there.
+    """
+    missing = {key.table for key in keys(TABLES, AWAITED, n_seeds=N_SEEDS) if key not in units}
+    return set(TABLES) - missing
 
 
 def reasons_against(folder: Path | None) -> dict[str, str]:

@@ -153,3 +153,14 @@ def test_an_audit_finds_what_the_table_does_not_say(module: Any, table: Any) -> 
     assert search.off_table(table, [right]) == 0
     assert search.off_table(table, [right, wrong]) == 1
     assert search.trained_twice([right, right]) == 1
+
+
+def test_a_table_is_through_with_autokd_and_all_of_optunas_quick_samplers(module: Any) -> None:
+    units = module("table_units")
+    contenders = module("table_contenders").CONTENDERS
+    every = [units.Key("kd_joint", name, seed) for name in contenders for seed in range(20)]
+    slow = {"optuna gp", "optuna gp, told the row"}
+    needed = [k for k in every if k.contender not in slow and "moasha" not in k.contender]
+    assert units.through(every) == units.through(needed) == {"kd_joint"}
+    for name in ("autokd", "optuna random", "optuna tpe, told the row"):
+        assert units.through([k for k in needed if k != ("kd_joint", name, 19)]) == set()
