@@ -26,6 +26,9 @@ __all__ = [
 
 _SHOWN_FRONT = 12
 _PLAIN_EVERY_S = 10.0
+_ESTIMATED_FROM = 6
+"""Trials. The first ones wait for workers to start, and few of them are stopped."""
+
 _DOING = {
     "data": "reading the images",
     "teacher": "training the teacher",
@@ -197,12 +200,14 @@ def timing(snapshot: Snapshot) -> str:
         snapshot: How the search stands.
 
     Returns:
-        ``1:23 elapsed, 2.7 s a trial, about 2:10 to go``.
+        ``1:23 elapsed, 2.7 s a trial, about 2:10 to go``; what is to go only after some trials,
+        unless seconds limit it.
     """
     parts = [f"{clock(snapshot.elapsed_s)} elapsed"]
     if snapshot.closed:
         parts.append(f"{snapshot.elapsed_s / snapshot.closed:.1f} s a trial")
-    if snapshot.remaining_s is not None:
+    is_told = snapshot.seconds_limit is not None or snapshot.closed >= _ESTIMATED_FROM
+    if snapshot.remaining_s is not None and is_told:
         parts.append(f"about {clock(snapshot.remaining_s)} to go")
     return ", ".join(parts)
 

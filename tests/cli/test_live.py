@@ -53,6 +53,13 @@ def test_counts_and_timing_say_everything() -> None:
     assert counts(replace(begun, total=None)).startswith("0 trials:")
 
 
+def test_what_is_to_go_is_not_guessed_from_the_first_trials() -> None:
+    first = replace(SNAPSHOT, complete=5, stopped=0, infeasible=0, failed=0)
+    assert timing(first) == "1:23 elapsed, 16.6 s a trial"
+    assert timing(replace(first, stopped=1)).endswith(", about 2:10 to go")
+    assert timing(replace(first, seconds_limit=213.0)).endswith(", about 2:10 to go")
+
+
 def test_trials_below_a_bound_are_counted_among_the_complete() -> None:
     assert counts(replace(SNAPSHOT, n_below=4)).startswith(
         "31 of 80 trials: 9 complete (4 below min_top1), 20 stopped early,"
