@@ -61,13 +61,13 @@ def _students(units: Units, budget_s: float) -> dict[str, Any]:
         best = _best(times, np.argmin)
         for name, line in lines.items():
             reached = [u["reached_s"][level] is not None for u in _of(units, name)]
-            line[level] = {**_quartiles(times[name]), "reached": sum(reached)}
+            line[level] = {**quartiles(times[name]), "reached": sum(reached)}
             if best is not None:
                 ours, theirs = _pairs(times[name], times[best])
                 line[level] |= {
                     "best": best,
-                    "ratio": _resampled(ours, theirs, _ratio),
-                    "difference_s": _resampled(ours, theirs, _difference),
+                    "ratio": resampled(ours, theirs, ratio),
+                    "difference_s": resampled(ours, theirs, difference),
                 }
     return lines
 
@@ -80,14 +80,14 @@ def _cells(units: Units, budget_s: float) -> dict[str, Any]:
     best = _best(shares[COUNTS[-1]], np.argmax)
     for name, line in lines.items():
         for count, found in shares.items():
-            line[count] = {**_quartiles(found[name]), "over": _over(found, name)}
+            line[count] = {**quartiles(found[name]), "over": _over(found, name)}
         if best is not None:
             goal = float(np.median(list(shares[COUNTS[-1]][best].values())))
             line["best"] = best
             line["to_best"] = _evaluations(_of(units, name), goal, budget_s)
         tight = _figures(units, lambda unit: unit.get("tight_after", {}).get(COUNTS[-1]))
         if None not in tight[name].values():
-            line["tight"] = _quartiles(tight[name])
+            line["tight"] = quartiles(tight[name])
     return lines
 
 
@@ -127,7 +127,7 @@ def _described(units: Units, name: str) -> dict[str, Any]:
 def _over(found: Found, name: str) -> dict[str, Any]:
     """Paired differences to every one of Optuna's samplers."""
     return {
-        other: _resampled(*_pairs(found[name], found[other]), _difference)
+        other: resampled(*_pairs(found[name], found[other]), difference)
         for other in OPTUNA
         if other in found and other != name and found[name].keys() & found[other].keys()
     }
@@ -135,8 +135,8 @@ def _over(found: Found, name: str) -> dict[str, Any]:
 
 def _evaluations(units: Sequence[Unit], goal: float, most: float) -> dict[str, Any]:
     counts = [next((n for n, share in u["changes"] if share >= goal), None) for u in units]
-    quartiles = _quartiles({i: most if n is None else n for i, n in enumerate(counts)})
-    return {**quartiles, "reached": sum(n is not None for n in counts)}
+    found = quartiles({i: most if n is None else n for i, n in enumerate(counts)})
+    return {**found, "reached": sum(n is not None for n in counts)}
 
 
 def _best(found: Found, choose: Callable[[Sequence[float]], Any]) -> str | None:
@@ -166,17 +166,29 @@ def _pairs(ours: Mapping[int, float], theirs: Mapping[int, float]) -> tuple[Floa
     return np.array([ours[s] for s in seeds], float), np.array([theirs[s] for s in seeds], float)
 
 
-def _ratio(ours: Floats, theirs: Floats) -> Any:
+def ratio(ours: Floats, theirs: Floats) -> Any:
+    """Divide medians, each over the last axis."""
     return np.median(ours, axis=-1) / np.median(theirs, axis=-1)
 
 
-def _difference(ours: Floats, theirs: Floats) -> Any:
+def difference(ours: Floats, theirs: Floats) -> Any:
+    """Give the mean paired difference over the last axis."""
     return (ours - theirs).mean(axis=-1)
 
 
-def _resampled(
+def resampled(
     ours: Floats, theirs: Floats, statistic: Callable[[Floats, Floats], Any]
 ) -> dict[str, Any]:
+    """Compare the values of pairs.
+
+    Args:
+        ours: One value of each pair, ``(pairs,)``.
+        theirs: The other ones.
+        statistic: What is asked of both, over the last axis.
+
+    Returns:
+        Its value, the ends of its interval, and the number of pairs.
+    """
     n = len(ours)
     if not n:
         return {"value": None, "low": None, "high": None, "n": 0}
@@ -186,7 +198,8 @@ def _resampled(
     return {"value": value, "low": _digits(low), "high": _digits(high), "n": n}
 
 
-def _quartiles(values: Mapping[int, float]) -> dict[str, float]:
+def quartiles(values: Mapping[int, float]) -> dict[str, float]:
+    """Give the median and both quartiles of searches' values by seed."""
     low, middle, high = np.percentile(list(values.values()), [25, 50, 75])
     return {"median": _digits(middle), "q1": _digits(low), "q3": _digits(high)}
 

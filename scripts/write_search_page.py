@@ -2,9 +2,10 @@
 
     python scripts/write_search_page.py [--check]
 
-The figures come from benchmarks/search_tables.json and search_live.json. What stands between the
-page's markers is replaced, the prose around them stays. With ``--check`` nothing is written, and
-the exit status is 1 if the page is not what would be written. Needs neither torch nor Optuna.
+The figures come from benchmarks/search_tables.json, search_warm.json and search_live.json. What
+stands between the page's markers is replaced, the prose around them stays. With ``--check``
+nothing is written, and the exit status is 1 if the page is not what would be written. Needs
+neither torch nor Optuna.
 """
 
 import importlib
@@ -19,6 +20,7 @@ from page_parts import write_or_check
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "search.md"
 RESULT = ROOT / "benchmarks" / "search_tables.json"
+WARM = RESULT.with_name("search_warm.json")
 LIVE = RESULT.with_name("search_live.json")
 TABLES = {
     "joint": "kd_joint/",
@@ -35,7 +37,7 @@ NOTHING = ["Not yet measured."]
 
 def main() -> int:
     """Write or check the page."""
-    result, lived = _read(RESULT), _read(LIVE)
+    result, warmed, lived = _read(RESULT), _read(WARM), _read(LIVE)
     sys.path.append(str(RESULT.parent))
     module = importlib.import_module("table_page")
     parts = {
@@ -43,6 +45,7 @@ def main() -> int:
         for name, start in TABLES.items()
     }
     parts["about"] = about(result) if result.get("summary") else NOTHING
+    parts["warm"] = warm(warmed) if warmed.get("summary") else NOTHING
     parts["live"] = live(lived) if lived.get("summary") else NOTHING
     return write_or_check(PAGE, parts, script=Path(__file__), title=__doc__.splitlines()[0])
 
@@ -58,6 +61,12 @@ def about(result: Mapping[str, Any]) -> list[str]:
         f"Begun {result['date']}; {result['hardware']}; {versions}.",
         f"{counted}, and {twice} trainings were paid twice.",
     ]
+
+
+def warm(result: Mapping[str, Any]) -> list[str]:
+    """Say what an earlier run is worth to a search."""
+    lines: list[str] = importlib.import_module("warm_page").warm(result)
+    return lines
 
 
 def live(result: Mapping[str, Any]) -> list[str]:

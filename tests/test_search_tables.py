@@ -1,4 +1,4 @@
-"""The searches of benchmarks/search_tables.py, on a table that is reckoned by hand."""
+"""The searches of benchmarks/search_tables.py and search_warm.py, on a table reckoned by hand."""
 
 import importlib
 from pathlib import Path
@@ -164,3 +164,73 @@ def test_a_table_is_through_with_autokd_and_all_of_optunas_quick_samplers(module
     assert units.through(every) == units.through(needed) == {"kd_joint"}
     for name in ("autokd", "optuna random", "optuna tpe, told the row"):
         assert units.through([k for k in needed if k != ("kd_joint", name, 19)]) == set()
+
+
+@pytest.fixture
+def begins(module: Any, table: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A search that begins from an earlier one of the same table, by way and seed."""
+    table.top1[[1, 2, 5]] -= 0.2  # which are dominated now
+    warm_search = module("warm_search")
+    monkeypatch.setattr(warm_search, "TARGETS", {"tiny": "tiny"})
+    monkeypatch.setattr(warm_search, "LEVELS", ("0.95", "0.99"))
+    monkeypatch.setattr(warm_search, "load", lambda name, folder: table)
+    warm_search._earlier_records.cache_clear()
+    yield lambda way, seed=0: warm_search.search_one(None, "tiny", way, seed)
+    warm_search._earlier_records.cache_clear()
+
+
+def test_a_search_from_cold_is_that_of_the_tables(module: Any, table: Any, begins: Any) -> None:
+    levels = ("0.95", "0.99")
+    for seed in range(3):
+        cold = begins("cold", seed)
+        same = searched(module, table, "autokd", seed=seed)["reached_s"]
+        assert cold["queued"] == 0
+        assert cold["reached_s"] == {level: same[level] for level in levels}
+
+
+def test_an_earlier_front_is_tried_first(module: Any, table: Any, begins: Any) -> None:
+    found = begins("front")
+    values = np.column_stack([-table.top1[:, -1], table.params])
+    front = module("moocore").is_nondominated(values)
+    assert found["queued"] == front.sum() == 5
+    # The smallest comes first, and each is more accurate than those before it, so all go on.
+    assert found["reached_s"]["0.99"] <= table.seconds[front].sum()
+
+
+def test_an_earlier_run_that_misleads_keeps_its_front_and_its_sizes(
+    module: Any, begins: Any
+) -> None:
+    warm_search = module("warm_search")
+    right = warm_search.earlier_run(None, "tiny", 0, way="front and trials")
+    wrong = warm_search.earlier_run(None, "tiny", 0, way="front and shuffled trials")
+    alone = warm_search.earlier_run(None, "tiny", 0, way="front")
+    assert right.queue == wrong.queue == alone.queue != ()
+    assert alone.points == alone.results == ()
+    assert right.points == wrong.points
+    assert right.results != wrong.results
+    queued = [each.point for each in right.queue]
+    for point, before, after in zip(right.points, right.results, wrong.results, strict=True):
+        assert point not in queued or before == after
+        sizes = {metrics["params"] for each in (before, after) for metrics in each.values()}
+        assert len(sizes) == 1
+    before, after = (
+        sorted(metrics["top1"] for each in run.results for metrics in each.values())
+        for run in (right, wrong)
+    )
+    assert before == after
+
+
+def test_ways_to_begin_are_compared_with_cold_of_the_same_seed(module: Any) -> None:
+    warm = module("search_warm")
+    units = {
+        f"kd_vid/{way}/{seed}": {"reached_s": {"0.95": at_s, "0.99": None}}
+        for seed in range(4)
+        for way, at_s in (("cold", 100 + seed), ("front", 50 + seed))
+    }
+    found = warm.summarised(units, {"kd_vid": 1000})
+    assert found["kd_vid/cold"]["0.95"]["ratio"]["value"] == 1.0
+    assert found["kd_vid/front"]["0.95"]["ratio"]["value"] == pytest.approx(51.5 / 101.5, abs=1e-5)
+    assert found["kd_vid/front"]["0.99"]["median"] == 1000
+    assert found["kd_each/front"]["n_tables"] == 1
+    page = module("warm_page").warm({"summary": found})
+    assert "| front | 1 | 0.51 (0.51 to 0.51) | 1.00 (1.00 to 1.00) |" in page
