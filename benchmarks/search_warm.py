@@ -101,7 +101,7 @@ def summarised(units: Units, budgets: Mapping[str, float]) -> dict[str, Any]:
 
     Returns:
         A line for each table and way, ``"kd_vid/front"``, and one for all methods together,
-        ``"kd_each/front"``.
+        ``"kd_each/front"``, with the least number of searches on any of them.
     """
     lines = {}
     for table in TARGETS:
@@ -129,6 +129,7 @@ def _over_methods(lines: Mapping[str, Unit]) -> dict[str, Unit]:
             ratios = {level: [line[level]["ratio"]["value"] for line in mine] for level in LEVELS}
             found[f"kd_each/{way}"] = {
                 "n_tables": len(mine),
+                "n": min(line["n"] for line in mine),
                 **{
                     level: {"median": float(np.median(each)), "min": min(each), "max": max(each)}
                     for level, each in ratios.items()

@@ -233,4 +233,4 @@ def test_ways_to_begin_are_compared_with_cold_of_the_same_seed(module: Any) -> N
     assert found["kd_vid/front"]["0.99"]["median"] == 1000
     assert found["kd_each/front"]["n_tables"] == 1
     page = module("warm_page").warm({"summary": found})
-    assert "| front | 1 | 0.51 (0.51 to 0.51) | 1.00 (1.00 to 1.00) |" in page
+    assert "| front | 1 | 4 | 0.51 (0.51 to 0.51) | 1.00 (1.00 to 1.00) |" in page
