@@ -172,7 +172,6 @@ def begins(module: Any, table: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     table.top1[[1, 2, 5]] -= 0.2  # which are dominated now
     warm_search = module("warm_search")
     monkeypatch.setattr(warm_search, "TARGETS", {"tiny": "tiny"})
-    monkeypatch.setattr(warm_search, "LEVELS", ("0.95", "0.99"))
     monkeypatch.setattr(warm_search, "load", lambda name, folder: table)
     warm_search._earlier_records.cache_clear()
     yield lambda way, seed=0: warm_search.search_one(None, "tiny", way, seed)
