@@ -166,6 +166,24 @@ def test_a_table_is_through_with_autokd_and_all_of_optunas_quick_samplers(module
         assert units.through([k for k in needed if k != ("kd_joint", name, 19)]) == set()
 
 
+def test_a_sampler_to_beat_has_five_searches_where_another_has(module: Any) -> None:
+    def unit(seconds: int) -> dict[str, Any]:
+        counted = dict.fromkeys(("asked", "paid", "repeats"), 9)
+        reached = {"reached_s": {"0.95": seconds, "0.99": seconds}}
+        return {**counted, **reached, "asking_ms": 1.0, "share": 1.0, "cpu_s": 1.0}
+
+    def best(n_lucky: int, n: int) -> str:
+        units = {("kd_joint", "optuna random", seed): unit(200) for seed in range(n)}
+        units |= {("kd_joint", "optuna gp", seed): unit(100) for seed in range(n_lucky)}
+        lines = module("table_summary").summarise(units, {"kd_joint": 1000.0})
+        name: str = lines["kd_joint/optuna random"]["0.99"]["best"]
+        return name
+
+    assert best(4, 20) == "optuna random"
+    assert best(5, 20) == "optuna gp"
+    assert best(2, 2) == "optuna gp"
+
+
 @pytest.fixture
 def begins(module: Any, table: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A search that begins from an earlier one of the same table, by way and seed."""
