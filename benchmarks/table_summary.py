@@ -9,7 +9,7 @@ The sampler to beat is chosen from Optuna's by the very figures that it is then 
 flatters it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,8 +26,8 @@ OPTUNA = tuple(name for name in CONTENDERS if name.startswith("optuna"))
 _N_RESAMPLES = 10_000
 
 _ENOUGH = 5
-"""Searches before a sampler can be the one to beat, where another one has as many: a single one
-that was lucky is no median, and leaves one pair to compare."""
+"""Searches before a sampler can be the one to beat, or is compared over all sub-tables, where others
+have as many: a single one that was lucky is no median, and leaves one pair to compare."""
 
 Unit = Mapping[str, Any]
 Units = Mapping[Any, Unit]
@@ -98,8 +98,10 @@ def _cells(units: Units, budget_s: float) -> dict[str, Any]:
 def _over_students(lines: Mapping[str, Any]) -> dict[str, Any]:
     """Over the sub-tables: median and extremes of the ratios to the best Optuna sampler."""
     found: dict[str, Any] = {}
+    counts = {key: line["n"] for key, line in lines.items() if key.partition("/")[0] in STUDENTS}
+    enough = _enough(counts.values())
     for name in CONTENDERS:
-        mine = [lines.get(f"{table}/{name}", {}) for table in STUDENTS]
+        mine = [lines[f"{t}/{name}"] for t in STUDENTS if counts.get(f"{t}/{name}", 0) >= enough]
         for level in LEVELS:
             ratios = [
                 line[level]["ratio"]["value"] for line in mine if "best" in line.get(level, {})
@@ -144,10 +146,14 @@ def _evaluations(units: Sequence[Unit], goal: float, most: float) -> dict[str, A
 
 
 def _best(found: Found, choose: Callable[[Sequence[float]], Any]) -> str | None:
-    enough = min(_ENOUGH, max((len(found[name]) for name in OPTUNA if name in found), default=0))
-    names = [name for name in OPTUNA if len(found.get(name, {})) >= enough > 0]
+    enough = _enough([len(found[name]) for name in OPTUNA if name in found])
+    names = [name for name in OPTUNA if len(found.get(name, {})) >= enough]
     medians = [float(np.median(list(found[name].values()))) for name in names]
     return names[int(choose(medians))] if names else None
+
+
+def _enough(counts: Collection[int]) -> int:
+    return min(_ENOUGH, max(counts, default=1))
 
 
 def _present(units: Units) -> list[str]:
