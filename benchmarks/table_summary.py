@@ -26,8 +26,8 @@ OPTUNA = tuple(name for name in CONTENDERS if name.startswith("optuna"))
 _N_RESAMPLES = 10_000
 
 _ENOUGH = 5
-"""Searches before a sampler can be the one to beat, or is compared over all sub-tables, where others
-have as many: a single one that was lucky is no median, and leaves one pair to compare."""
+"""Searches before a sampler can be the one to beat, or is compared over all sub-tables, where
+others have as many: a single one that was lucky is no median, and leaves one pair to compare."""
 
 Unit = Mapping[str, Any]
 Units = Mapping[Any, Unit]
