@@ -102,4 +102,5 @@ def _conclude(console: Console, run: "Run", *, command: str) -> None:
     else:
         if not front.empty:
             console.print(f"Export:   autokd export {run.folder}", soft_wrap=True)
+            console.print(f"Retrain:  autokd retrain {run.folder}", soft_wrap=True)
         console.print(f"Continue: {command} --run-dir {run.folder} --trials N", soft_wrap=True)

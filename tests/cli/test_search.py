@@ -14,6 +14,7 @@ def test_a_search_ends_with_front_report_and_next_commands(run_cli: Any, tiny_ru
     assert "Pareto front of Tiny" in said.out
     assert "Report:   runs/tiny/report.html (open it in a browser)" in said.out
     assert "Export:   autokd export runs/tiny" in said.out
+    assert "Retrain:  autokd retrain runs/tiny" in said.out
     assert (tiny_run / "report.html").is_file()
     assert len(load_run(tiny_run).trials()) == 2
 
