@@ -40,7 +40,7 @@ Metric = Literal[
     "latency_s",
     "peak_bytes",
 ]
-"""What can be an objective."""
+"""What can be an objective; docs/studies.md says what each is."""
 
 Direction = Literal["minimize", "maximize"]
 """Which way an objective goes."""
@@ -74,13 +74,13 @@ class DataSpec(Checked):
     """Where the images come from.
 
     Attributes:
-        source: ``digits``, ``fashion_mnist``, ``cifar10``, ``cifar100``, ``image_folder``, or
-            ``arrays`` for images given in Python.
-        root: Folder of the data, relative to ``--data`` or else to the current folder; the digits
-            need none.
+        source: A data set by name, ``image_folder`` for a folder with a folder of images for each
+            class, or ``arrays`` for images given in Python.
+        root: Folder of the data, relative to ``--data`` or else to the current folder; needed for
+            every source but ``digits`` and ``arrays``.
         download: Whether torchvision may fetch the data when it is missing.
-        image_size: Height and width to which images of a folder are brought, pixels; None keeps a
-            square size that all share.
+        image_size: Height and width to which images are brought, pixels, for ``image_folder``
+            only; None keeps a square size that all share.
         train_limit: Images kept for training before validation is cut, stratified by class; None
             keeps all.
         images_per_class: Training images kept of each class once the other splits are cut; None
@@ -151,7 +151,7 @@ class Fidelity(Checked):
     """The ladder: how long a trial trains before it is raced.
 
     Attributes:
-        min_epochs: Lower bound of the lowest rung, epochs.
+        min_epochs: Lower bound of the lowest rung, epochs; at most ``max_epochs``.
         max_epochs: The top rung, epochs.
         eta: Ratio between rungs; one in ``eta`` trials goes on.
     """
@@ -174,15 +174,13 @@ class Fidelity(Checked):
 
 
 class Objective(Checked):
-    """One objective.
+    """What the search makes larger or smaller; several objectives give a front.
 
     Attributes:
-        metric: What is measured, on validation where it is measured on images: top1, ece and nll
-            against the labels, agreement and kl against the teacher (kl in nats at temperature
-            1), cev and sde as harm by class with the teacher as reference.
+        metric: What is measured, on validation where it is measured on images.
         direction: Follows from the metric; written out so that a study file reads by itself.
-        reference: The reference point's coordinate, in the metric's own unit: results beyond it do
-            not count.
+        reference: The reference point's coordinate, in the metric's own unit: results at it or
+            beyond do not count.
     """
 
     metric: Metric
@@ -235,8 +233,9 @@ class SamplerSpec(Checked):
     Attributes:
         name: ``autokd``, our own (`autokd.sampler`); of Optuna's ``tpe`` (multivariate, grouped,
             with a constant liar), ``nsga2``, ``gp`` or ``random``.
-        startup_trials: Trials drawn at random before a model is used; None means 4 for
-            ``autokd``, which counts finished ones, and 10 for the others.
+        startup_trials: Trials drawn at random before a model is used, for ``nsga2`` the trials of
+            a generation; None means 4 for ``autokd``, which counts finished ones, and 10 for the
+            others.
         memory: Finished trials to which ``autokd``, ``tpe`` and ``gp`` fit their model, >=
             startup_trials: up to half as many again, then the better half and the latest. It
             bounds the time of a proposal.
@@ -274,10 +273,10 @@ class SamplerSpec(Checked):
 
 
 class Budget(Checked):
-    """When the study ends; the first limit that is reached counts.
+    """When the study ends: at least one limit, and the first that is reached counts.
 
     Attributes:
-        trials: Slots, infeasible and failed ones included; None means no such limit.
+        trials: Slots, infeasible and failed trials included; None means no such limit.
         seconds: Seconds of searching, teacher and table apart, the training of assistants
             included; None means no such limit.
     """

@@ -49,12 +49,14 @@ __all__ = [
 class SearchSpace(Checked):
     """A search-space file.
 
+    Tables of methods are kept flat: ``[kd.dkd.beta]`` is the domain ``kd["dkd.beta"]``.
+
     Attributes:
         title: One line for people.
-        generator: Name in `autokd.graphs.GENERATORS`.
-        architecture: Domains of the generator's parameters by name.
-        kd: Domains of ``method`` and of the methods' parameters by flat name, ``dkd.beta``; the
-            file has them in tables, ``[kd.dkd.beta]``.
+        generator: What draws the students, by its name (`autokd.graphs.GENERATORS`).
+        architecture: Domains of the generator's parameters by name; one without a default must be
+            there.
+        kd: Domains of ``method``, which must be there, and of the methods' parameters by name.
     """
 
     title: str

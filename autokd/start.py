@@ -15,12 +15,12 @@ __all__ = ["Start"]
 
 
 class Start(Checked):
-    """Baselines.
+    """Baselines, which are the first trials.
 
     Attributes:
-        chain: Params budgets of plain chains (`autokd.graphs.chain`), weights: op, depth and
-            shortcuts have the generator's defaults; they are distilled by ``kd``, or if that is
-            none of the study's methods by the first, with its defaults.
+        chain: The ``params_budget`` of each plain chain (`autokd.graphs.chain`), weights, all
+            different: op, depth and shortcuts have the generator's defaults; they are distilled by
+            ``kd``, or if that is none of the study's methods by the first, with its defaults.
     """
 
     chain: Annotated[tuple[float, ...], Field(strict=False)] = ()

@@ -78,18 +78,19 @@ class StudySpec(Checked):
 
     Attributes:
         title: One line for people.
-        search_space: The search space, read from the file that the study names.
-        data: Images.
-        teacher: Teacher.
+        search_space: What is searched; the file names a shipped search space, or a file by its
+            path, relative to the study file or to the current folder.
+        data: Images: which, and how they are cut into splits.
+        teacher: The network that teaches.
         teachers: Further teachers, for methods that read several.
         assistants: Networks between teacher and student, for methods that read them.
         features: Which maps of the teacher are compared, for methods that read them.
-        training: How students are trained.
+        training: How students are trained; may be an empty table.
         fidelity: Ladder of rungs.
-        objectives: At least one, and at least one that is measured on images unless ``min_top1``
-            bounds top1.
+        objectives: What is sought: different metrics, of which at least one is measured on images
+            unless ``constraints.min_top1`` is set.
         budget: When to stop.
-        views: Augmented passes.
+        views: Augmented passes over the training images.
         sampler: What proposes points.
         start: What is tried before the sampler is asked.
         constraints: Bounds on what is known before training, and on top1.

@@ -37,7 +37,8 @@ class ViewsSpec(Checked):
             them, ``cutmix`` pastes a rectangle of the other one.
         table: How the teacher's outputs are kept: ``tape`` holds one part for each view;
             ``exhaustive`` one for each way in which crop and flip can show an image, whatever the
-            seed and the number of views; ``auto`` chooses by `table_kind`.
+            seed and the number of views, and goes with neither cutout nor mixing; ``auto`` takes
+            the one for which the teacher is asked less often (`table_kind`).
     """
 
     seed: int = 0

@@ -30,23 +30,28 @@ will not get there.
 
 A guard against fooling ourselves: `cells_cifar10` and `kd_attention`, whose rows `kd_joint` has
 too, were at hand while autokd's sampler was written. No constant in it comes from the optimum of a
-table, and all tables are reported. Every search is audited from its ledger: ``off_table`` counts
-records that differ from the table's row, ``trained_twice`` rows that were paid for twice, and the
-script ends where one is not 0.
+table, and all tables are reported. Every search but MOASHA's, which has a loop of its own, is
+audited from its ledger: ``off_table`` counts records that differ from the table's row,
+``trained_twice`` rows that were paid for twice, and the script ends where one is not 0.
 
 The JSON beside it was written by this command. ``units`` has one line for each search, under
 table/contender/seed: asked, paid and repeated points, what was reached when, the median
 milliseconds of a proposal and the seconds of CPU. A unit is run again when code that it depends on
-has changed. ``summary`` has, of each table where autokd and Optuna's samplers are through (its
-Gaussian process apart), medians, quartiles, ratios and paired differences to the best Optuna
-sampler with 95 % bootstrap intervals. scripts/write_search_page.py makes docs/search.md of it.
+has changed; with ``--recheck N`` N seeds are, and where none of a contender's differs from before
+its others are kept, which ``rechecked`` tells. ``summary`` has, of each table where autokd and
+Optuna's samplers are through (its Gaussian process apart), medians, quartiles, ratios and paired
+differences to the best Optuna sampler with 95 % bootstrap intervals. scripts/write_search_page.py
+makes docs/search.md of it.
 """
 
 import argparse
+import datetime
+import json
 import multiprocessing
 import statistics
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +76,8 @@ def main() -> None:
     """Run the searches that have no figures yet, then print the tables."""
     options = _options()
     result = Result(None if options.quick else RESULT, options.data)
+    if options.recheck:
+        _recheck(result, options)
     missing = [
         key
         for key in keys(options.tables, options.only, n_seeds=options.seeds)
@@ -109,6 +116,32 @@ def _search(missing: Sequence[Key], result: Result, options: argparse.Namespace)
         pool.shutdown(cancel_futures=True)
 
 
+def _recheck(result: Result, options: argparse.Namespace) -> None:
+    """Run the first searches of changed code again, and keep the others where none differs."""
+    wanted = keys(options.tables, options.only, n_seeds=options.recheck)
+    some = [key for key in wanted if key in result.stale]
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(
+        options.processes, mp_context=spawn, initializer=begin_worker
+    ) as pool:
+        again = dict(zip(some, pool.map(search_one, repeat(options.data), some), strict=True))
+    for name in dict.fromkeys(key.contender for key in some):
+        mine = [key for key in some if key.contender == name]
+        differ = [k.name for k in mine if _decided(again[k]) != _decided(result.stale[k])]
+        if differ:
+            print(f"{name} is searched anew: {len(differ)} of {len(mine)} differ: {differ}")
+        else:
+            result.keep(name, again=len(mine), date=datetime.date.today().isoformat())
+            print(f"{name}: {len(mine)} searches were run again, and none differs")
+
+
+def _decided(unit: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what differs from run to run and machine to machine."""
+    timed = ("asking_ms", "cpu_s", "depends_on")
+    decided = {name: value for name, value in unit.items() if name not in timed}
+    return json.loads(json.dumps(decided))  # as the file has it
+
+
 def _shown(unit: dict[str, Any]) -> str:
     reached = unit.get("reached_s") or unit["after"]
     counted = ", ".join(f"{unit[name]} {name}" for name in ("asked", "paid", "repeats"))
@@ -133,6 +166,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--tables", nargs="+", choices=TABLES, default=TABLES)
     parser.add_argument("--only", nargs="+", choices=CONTENDERS, default=tuple(CONTENDERS))
     parser.add_argument("--seeds", type=int, default=N_SEEDS, help="at most, >= 1")
+    parser.add_argument(
+        "--recheck",
+        type=int,
+        default=0,
+        metavar="N",
+        help="after a change of code: run N seeds again, and keep a contender where none differs",
+    )
     parser.add_argument("--quick", action="store_true", help="a look: two tables, not saved")
     options = parser.parse_args()
     if options.quick:

@@ -42,13 +42,17 @@ from describing import hardware, resumed, versions, written
 from table_data import CELLS, available, load
 from table_summary import difference, quartiles, ratio, resampled
 from table_units import begin_worker, depends_on
-from warm_search import COLD, LEVELS, TARGETS, WAYS, kept, search_one
+from warm_search import COLD, FRONT, LEVELS, SHUFFLED, TARGETS, WAYS, kept, search_one
 
 import autokd
+from autokd.pareto.arrays import Floats
 
 RESULT = Path(__file__).with_suffix(".json")
 COLD_RESULT = RESULT.with_name("search_tables.json")
 METHODS = tuple(name for name in TARGETS if name not in CELLS)
+WHOLE = WAYS[2]
+"""What a user gets: the front first, and what is learned from the other trials."""
+
 N_SEEDS = 20
 COUNTS = (10, 20, 50, 100)
 _BENCHMARKS = ("table_data", "table_search", "table_study", "warm_search")
@@ -101,7 +105,8 @@ def summarised(units: Units, budgets: Mapping[str, float]) -> dict[str, Any]:
 
     Returns:
         A line for each table and way, ``"kd_vid/front"``, and one for all methods together,
-        ``"kd_each/front"``, with the least number of searches on any of them.
+        ``"kd_each/front"``, with the least number of searches on any of them; and for what a user
+        gets against the other ways with an earlier run, ``"against/front"``.
     """
     lines = {}
     for table in TARGETS:
@@ -118,7 +123,51 @@ def summarised(units: Units, budgets: Mapping[str, float]) -> dict[str, Any]:
             elif seeds:
                 found = _students(ours, cold, budgets[table])
                 lines[_of(table, way)] = {"n": len(seeds), **found}
-    return lines | _over_methods(lines)
+    return lines | _over_methods(lines) | _against(units, budgets)
+
+
+def _against(units: Units, budgets: Mapping[str, float]) -> dict[str, Unit]:
+    """Compare what a user gets with the front alone, and with trials that mislead, by seed.
+
+    Ratios of times are geometric means over the methods' tables, which a seed shares.
+    """
+    found = {}
+    for other in (FRONT, SHUFFLED):
+        seeds = [
+            seed
+            for seed in range(N_SEEDS)
+            if {_name(table, way, seed) for table in TARGETS for way in (WHOLE, other)}
+            <= units.keys()
+        ]
+        if not seeds:
+            continue
+        line: Unit = {"n": len(seeds)}
+        for level in LEVELS:
+            ours, theirs = (
+                np.array([_mean_log_s(units, way, seed, level, budgets) for seed in seeds])
+                for way in (WHOLE, other)
+            )
+            line[level] = resampled(ours, theirs, _ratio_of_logs)
+        for table in TARGETS:
+            for count in COUNTS if table in CELLS else ():
+                ours, theirs = (
+                    np.array([_share(units[_name(table, way, seed)], count) for seed in seeds])
+                    for way in (WHOLE, other)
+                )
+                line[f"{table}/{count}"] = resampled(ours, theirs, difference)
+        found[f"against/{other}"] = line
+    return found
+
+
+def _mean_log_s(
+    units: Units, way: str, seed: int, level: str, budgets: Mapping[str, float]
+) -> float:
+    found = [(units[_name(table, way, seed)]["reached_s"][level], table) for table in METHODS]
+    return float(np.mean([np.log(seconds or budgets[table]) for seconds, table in found]))
+
+
+def _ratio_of_logs(ours: Floats, theirs: Floats) -> Any:
+    return np.exp((ours - theirs).mean(axis=-1))
 
 
 def _over_methods(lines: Mapping[str, Unit]) -> dict[str, Unit]:

@@ -19,6 +19,11 @@ class Result:
     Args:
         path: The file; None keeps nothing, for a quick look.
         data: Folder of the tables of students.
+
+    Attributes:
+        content: What the file holds.
+        stale: Searches whose code has changed since; they are forgotten when the file is written,
+            unless `keep` is asked to keep them.
     """
 
     def __init__(self, path: Path | None, data: Path | None) -> None:
@@ -36,12 +41,17 @@ class Result:
             },
             "tables": {**known, **_sizes(data)},
         }
-        self._valid = {
+        known_units = {
             key: unit
             for name, unit in self.content["units"].items()
             if (key := parsed(name)) is not None
-            and unit["depends_on"] == depends_on(key.table, key.contender)
         }
+        self._valid = {
+            key: unit
+            for key, unit in known_units.items()
+            if unit["depends_on"] == depends_on(key.table, key.contender)
+        }
+        self.stale = {key: unit for key, unit in known_units.items() if key not in self._valid}
 
     def units(self) -> dict[Key, dict[str, Any]]:
         """Give the searches whose figures still hold."""
@@ -54,6 +64,22 @@ class Result:
             self._save()
         else:
             self.summarise()
+
+    def keep(self, contender: str, *, again: int, date: str) -> None:
+        """Keep a contender's searches on earlier code: some were run again, and none differed.
+
+        Args:
+            contender: The contender.
+            again: Searches that were run again.
+            date: When.
+        """
+        kept = {key: unit for key, unit in self.stale.items() if key.contender == contender}
+        for key, unit in kept.items():
+            self._valid[key] = {**unit, "depends_on": depends_on(key.table, contender)}
+            del self.stale[key]
+        said = {"again": again, "kept": len(kept) - again, "date": date}
+        self.content.setdefault("rechecked", {}).setdefault(contender, []).append(said)
+        self._save()
 
     def summarise(self) -> None:
         """Bring the summary of the tables that are through up to date, and write the file."""

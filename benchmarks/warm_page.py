@@ -15,6 +15,12 @@ _METHODS_HEAD = (
     "99 %",
 )
 _CELLS_HEAD = ("from the run on CIFAR-10", "n", *(f"% after {count}" for count in _COUNTS))
+_AGAINST_HEAD = (
+    "front and trials, against",
+    "another method: of its time to 95 %",
+    "99 %",
+    *(f"{title}: more after {count}" for title in _CELLS.values() for count in _COUNTS[-2:]),
+)
 
 
 def warm(result: Mapping[str, Any]) -> list[str]:
@@ -34,7 +40,16 @@ def warm(result: Mapping[str, Any]) -> list[str]:
         for table, title in _CELLS.items()
         for way, line in _of(summary, table).items()
     ]
-    return [*_table(_METHODS_HEAD, methods), "", *_table(_CELLS_HEAD, cells)]
+    against = [
+        [
+            other,
+            *(_ratio(line[level]) for level in _LEVELS),
+            *(_points(line[f"{table}/{count}"]) for table in _CELLS for count in _COUNTS[-2:]),
+        ]
+        for other, line in _of(summary, "against").items()
+    ]
+    tables = [(_METHODS_HEAD, methods), (_CELLS_HEAD, cells), (_AGAINST_HEAD, against)]
+    return [line for head, rows in tables if rows for line in ("", *_table(head, rows))][1:]
 
 
 def _of(summary: Mapping[str, Any], table: str) -> dict[str, Any]:
@@ -51,10 +66,16 @@ def _extremes(found: Mapping[str, float]) -> str:
 
 def _share(found: Mapping[str, Any], *, is_cold: bool) -> str:
     median = f"{100 * found['median']:.2f}"
-    if is_cold:
-        return median
-    value, low, high = (100 * found["difference"][key] for key in ("value", "low", "high"))
-    return f"{median}, {value:+.2f} ({low:+.2f} to {high:+.2f})"
+    return median if is_cold else f"{median}, {_points(found['difference'])}"
+
+
+def _points(found: Mapping[str, float]) -> str:
+    value, low, high = (100 * found[key] for key in ("value", "low", "high"))
+    return f"{value:+.2f} ({low:+.2f} to {high:+.2f})"
+
+
+def _ratio(found: Mapping[str, float]) -> str:
+    return f"{found['value']:.2f} ({found['low']:.2f} to {found['high']:.2f})"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -56,11 +56,20 @@ def about(result: Mapping[str, Any]) -> list[str]:
     versions = ", ".join(f"{name} {version}" for name, version in packages.items())
     wrong = sum(unit.get("off_table", 0) for unit in result["units"].values())
     twice = sum(unit.get("trained_twice", 0) for unit in result["units"].values())
-    counted = f"{len(result['units']):,} searches; of their results {wrong} are not the table's"
-    return [
-        f"Begun {result['date']}; {result['hardware']}; {versions}.",
-        f"{counted}, and {twice} trainings were paid twice.",
-    ]
+    audited = sum("off_table" in unit for unit in result["units"].values())
+    counted = (
+        f"{len(result['units']):,} searches, {audited:,} of them audited (MOASHA's own loop keeps "
+        f"no ledger): {wrong} results are not the table's, {twice} trainings were paid twice."
+    )
+    lines = [f"Begun {result['date']}; {result['hardware']}; {versions}.", counted]
+    checks = [check for checks in result.get("rechecked", {}).values() for check in checks]
+    if checks:
+        again, kept = (sum(check[name] for check in checks) for name in ("again", "kept"))
+        lines.append(
+            f"When code had changed under contenders that do not use what changed, {again:,} of "
+            f"their searches were run again, none differed, and {kept:,} were kept."
+        )
+    return lines
 
 
 def warm(result: Mapping[str, Any]) -> list[str]:

@@ -184,6 +184,34 @@ def test_a_sampler_to_beat_has_five_searches_where_another_has(module: Any) -> N
     assert best(2, 2) == "optuna gp"
 
 
+def test_searches_on_earlier_code_are_forgotten_unless_they_are_kept(
+    module: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module("table_result"), "_sizes", lambda _: {})  # of no table
+    units, path = module("table_units"), tmp_path / "search_tables.json"
+    names = ("optuna random", "optuna nsga2")
+    keys = [units.Key("kd_nst", name, seed) for name in names for seed in range(3)]
+    result = module("table_result").Result(path, None)
+    for key in keys:
+        result.add(key, {"share": 0.5, "depends_on": "earlier code"})
+    again = module("table_result").Result(path, None)
+    assert again.units() == {}
+    assert sorted(again.stale) == sorted(keys)
+    again.keep("optuna random", again=1, date="2026-01-01")
+    kept = module("table_result").Result(path, None)
+    assert sorted(kept.units()) == keys[:3]
+    assert kept.stale == {}
+    said = {"again": 1, "kept": 2, "date": "2026-01-01"}
+    assert kept.content["rechecked"] == {"optuna random": [said]}
+
+
+def test_searches_that_differ_in_time_alone_do_not_differ(module: Any) -> None:
+    decided = module("search_tables")._decided
+    one = {"share": 0.5, "changes": [(1, 0.5)], "asking_ms": 1.0, "cpu_s": 2.0}
+    assert decided(one) == decided({**one, "changes": [[1, 0.5]], "asking_ms": 9.0, "cpu_s": 9.0})
+    assert decided(one) != decided({**one, "share": 0.6})
+
+
 @pytest.fixture
 def begins(module: Any, table: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A search that begins from an earlier one of the same table, by way and seed."""
@@ -251,3 +279,28 @@ def test_ways_to_begin_are_compared_with_cold_of_the_same_seed(module: Any) -> N
     assert found["kd_each/front"]["n_tables"] == 1
     page = module("warm_page").warm({"summary": found})
     assert "| front | 1 | 4 | 0.51 (0.51 to 0.51) | 1.00 (1.00 to 1.00) |" in page
+
+
+def test_what_a_user_gets_is_compared_with_the_other_ways_by_seed(module: Any) -> None:
+    warm = module("search_warm")
+    times = {"cold": 100, "front": 40, "front and trials": 50, "front and shuffled trials": 50}
+    units: dict[str, Any] = {}
+    for number, table in enumerate(warm.TARGETS):
+        for way, at_s in times.items():
+            for seed in range(4):
+                if table in warm.METHODS:  # a seed's factor and a table's are in both
+                    reached = {"0.95": at_s * (seed + 1) * (number + 1), "0.99": None}
+                    unit: dict[str, Any] = {"reached_s": reached}
+                else:
+                    unit = {"changes": [(5, at_s / 1000), (60, at_s / 100)]}
+                units[f"{table}/{way}/{seed}"] = unit
+    found = warm.summarised(units, dict.fromkeys(warm.TARGETS, 10_000))
+    against = found["against/front"]
+    assert against["n"] == 4
+    assert against["0.95"]["value"] == pytest.approx(1.25)
+    assert against["0.99"]["value"] == 1.0
+    assert against["cells_cifar100/50"]["value"] == pytest.approx(0.01)
+    assert against["cells_cifar100/100"]["value"] == pytest.approx(0.1)
+    assert found["against/front and shuffled trials"]["0.95"]["value"] == pytest.approx(1.0)
+    (row,) = [line for line in module("warm_page").warm({"summary": found}) if "+10.00" in line]
+    assert row.startswith("| front | 1.25 (1.25 to 1.25) | 1.00 (1.00 to 1.00) | +1.00 (")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 import autokd
@@ -196,15 +197,19 @@ def test_a_killed_search_resumes_as_if_it_had_not_been(
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_ctrl_c_ends_a_search_with_report_and_resume_command(
-    tmp_path: Path, cache_dir: Path
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_ctrl_c_and_what_ends_programs_end_a_search_with_report_and_resume_command(
+    how: signal.Signals, tmp_path: Path, cache_dir: Path
 ) -> None:
     # More trials than it can finish while a busy machine looks at the first ones.
     process = begin(tmp_path, cache_dir, "--trials", "1000")
     folder = tmp_path / "runs" / "tiny"
     wait_until(lambda: len(shown(folder)) > 1, process=process)
-    process.send_signal(signal.SIGINT)
+    workers = psutil.Process(process.pid).children()
+    process.send_signal(how)
     assert process.wait(60) == 0
+    assert workers
+    assert not any(worker.is_running() for worker in workers)
     run = load_run(folder)
     assert run.info["interrupted"] is True
     assert (folder / "report.html").is_file()

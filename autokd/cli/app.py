@@ -1,7 +1,12 @@
 """The program: its commands, and how an error ends it."""
 
 import logging
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
 
 import typer
 
@@ -38,13 +43,31 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
     sys.path.insert(0, "")  # a "package.module:function" of the user's lives in the current folder
     try:
-        app()
+        with _ended_like_ctrl_c():
+            app()
     except AutoKDError as error:
         print(f"autokd: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("autokd: interrupted", file=sys.stderr)
         sys.exit(130)
+
+
+@contextmanager
+def _ended_like_ctrl_c() -> Iterator[None]:
+    """Let what a batch system or a closed terminal sends end a search as Ctrl-C does."""
+    signals = [s for s in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(s) == signal.SIG_DFL]
+    for each in signals:
+        signal.signal(each, _interrupt)
+    try:
+        yield
+    finally:
+        for each in signals:
+            signal.signal(each, signal.SIG_DFL)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def _version(wanted: bool) -> None:

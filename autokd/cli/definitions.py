@@ -69,16 +69,18 @@ def check(
 ) -> None:
     """Validate a study, and estimate its cost before any training."""
     from autokd.cli.live import watcher
+    from autokd.runs import quiet_optuna
     from autokd.search.check import check_study
     from autokd.study import load_study
 
+    quiet_optuna()
     console = Console()
     spec = load_study(study)
-    console.print(f"{study}: the definitions are valid", highlight=False)
+    console.print(f"{study}: the definitions are valid", highlight=False, markup=False)
     with watcher(console) as listener:
         estimate = check_study(spec, device=device, data_dir=data, progress=listener.preparing)
     for line in estimate.lines():
-        console.print(line, highlight=False, soft_wrap=True)
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _shipped(name: str, *, also: Iterable[str] = ()) -> Path:

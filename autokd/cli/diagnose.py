@@ -37,14 +37,16 @@ def diagnose(
     Students are trained anew, as long as in the search; `--seeds 1 --fractions 1/4,1` is quick.
     """
     from autokd.cli.live import watcher
+    from autokd.diagnose import check_page_path, write_diagnosis
     from autokd.diagnose import diagnose as diagnose_run
-    from autokd.diagnose import write_diagnosis
     from autokd.diagnose.tables import terminal_text
     from autokd.export import choose
     from autokd.runs import load_run
 
     console = Console()
     loaded = load_run(run_folder(run))
+    page = output or loaded.folder / "diagnosis.html"
+    check_page_path(page)
     with watcher(console) as listener:
         found = diagnose_run(
             loaded,
@@ -56,7 +58,7 @@ def diagnose(
             data_dir=data,
             progress=listener.preparing,
         )
-    paths = write_diagnosis(found, output or loaded.folder / "diagnosis.html")
+    paths = write_diagnosis(found, page)
     print(terminal_text(found))
     print()
     for path in paths:

@@ -18,9 +18,12 @@ from autokd.cli.options import (
 __all__ = ["export", "report", "retrain"]
 
 TrialOption = Annotated[int | None, typer.Option(help="This trial, instead of --best.")]
-BestOption = Annotated[str, typer.Option(help="knee or top1.")]
+BestOption = Annotated[
+    str | None,
+    typer.Option(help="knee or top1; by default knee, with --max-params top1."),
+]
 MaxParamsOption = Annotated[
-    str | None, typer.Option(help="The best of at most so many params: 100k, 1.5M.")
+    str | None, typer.Option(help="Only students of at most so many params: 100k, 1.5M.")
 ]
 
 
@@ -31,7 +34,8 @@ def report(
     ] = None,
     csv: Annotated[Path | None, typer.Option(help="Also write all trials as CSV.")] = None,
     png: Annotated[
-        Path | None, typer.Option(help="Also write the front as PNG; needs autokd[png].")
+        Path | None,
+        typer.Option(help="Also write the front as PNG; needs the extra \\[png]."),
     ] = None,
 ) -> None:
     """Write one self-contained HTML page; several runs overlay their fronts."""
@@ -50,7 +54,7 @@ def report(
 
 def export(
     run: RunArgument = None,
-    best: BestOption = "knee",
+    best: BestOption = None,
     trial: TrialOption = None,
     max_params: MaxParamsOption = None,
     output: Annotated[
@@ -78,7 +82,7 @@ def export(
 
 def retrain(
     run: RunArgument = None,
-    best: BestOption = "knee",
+    best: BestOption = None,
     trial: TrialOption = None,
     max_params: MaxParamsOption = None,
     seeds: Annotated[int, typer.Option(min=1, help="Trainings, each with its own seed.")] = 3,
@@ -111,4 +115,4 @@ def retrain(
             progress=listener.preparing,
         )
     for line in result.lines():
-        console.print(line, highlight=False, soft_wrap=True)
+        console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -1,10 +1,12 @@
 """``autokd search`` and ``autokd teacher``."""
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from autokd.cli.options import DataOption, DeviceOption, StudyArgument, WarmStartOption
 
@@ -21,7 +23,10 @@ def search(
         float | None, typer.Option(help="Seconds of searching, instead of the study's budget.")
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(help="Worker processes; one a core by default, 0 for none.")
+        int | None,
+        typer.Option(
+            help="Worker processes; by default one a core but at most 4, on a GPU one. 0 for none."
+        ),
     ] = None,
     device: DeviceOption = "auto",
     storage: Annotated[
@@ -40,7 +45,7 @@ def search(
 ) -> None:
     """Run a study, or resume it; ends with the front and a report."""
     console = Console()
-    console.print(f"[bold]autokd[/] searches [bold]{study}[/]")
+    console.print(f"[bold]autokd[/] searches [bold]{escape(study)}[/]")
     from autokd.cli.live import watcher
     from autokd.search import search as run_search
 
@@ -59,7 +64,13 @@ def search(
             smoke=smoke,
             listener=listener,
         )
-    _conclude(console, run, command=f"autokd search {study}{' --smoke' if smoke else ''}")
+    command = f"autokd search {quote(study)}{' --smoke' if smoke else ''}"
+    budget = "".join(
+        f" --{name} {number}"
+        for name, number in (("trials", trials), ("seconds", seconds))
+        if number is not None
+    )
+    _conclude(console, run, command=command, budget=budget)
 
 
 def teacher(
@@ -79,28 +90,30 @@ def teacher(
     console.print(
         f"{facts.name}: {facts.size}, top1 {facts.top1:.4f} on validation "
         f"({len(prepared.dataset.validation):,} images), {facts.test_top1:.4f} on test "
-        f"({len(prepared.dataset.test):,} images)"
+        f"({len(prepared.dataset.test):,} images)",
+        markup=False,
     )
     if facts.saw_validation:
         console.print("It was trained on the images that validation is cut from.")
 
 
-def _conclude(console: Console, run: "Run", *, command: str) -> None:
+def _conclude(console: Console, run: "Run", *, command: str, budget: str) -> None:
     """Print the front, and what to do next."""
     from autokd.cli.tables import front_table
     from autokd.report import front_text, write_report
 
-    front = run.front()
+    path = write_report([run], run.folder / "report.html")
+    front, folder = run.front(), quote(str(run.folder))
     if front.empty:
-        console.print(front_text(run), highlight=False, soft_wrap=True)
+        console.print(front_text(run), highlight=False, markup=False, soft_wrap=True)
     else:
         console.print(front_table(run))
-    path = write_report([run], run.folder / "report.html")
-    console.print(f"Report:   {path} (open it in a browser)", soft_wrap=True)
+    said = [f"Report:   {path} (open it in a browser)"]
     if run.info["interrupted"]:
-        console.print(f"Resume:   {command} --run-dir {run.folder}", soft_wrap=True)
+        said.append(f"Resume:   {command} --run-dir {folder}{budget}")
     else:
         if not front.empty:
-            console.print(f"Export:   autokd export {run.folder}", soft_wrap=True)
-            console.print(f"Retrain:  autokd retrain {run.folder}", soft_wrap=True)
-        console.print(f"Continue: {command} --run-dir {run.folder} --trials N", soft_wrap=True)
+            said += [f"Export:   autokd export {folder}", f"Retrain:  autokd retrain {folder}"]
+        said.append(f"Continue: {command} --run-dir {folder} --trials N")
+    for line in said:
+        console.print(line, markup=False, soft_wrap=True)

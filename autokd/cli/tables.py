@@ -29,7 +29,7 @@ def front_table(run: "Run") -> Table:
     size = teacher["params"]  # None where only the teacher's answers are left
     names = dict.fromkeys(["top1", "params", *(o.metric for o in run.spec.objectives)])
     what = "Best student" if len(run.spec.objectives) == 1 else "Pareto front"
-    table = Table(title=f"{what} of {run.spec.title}", title_justify="left")
+    table = Table(title=f"{what} of {escape(run.spec.title)}", title_justify="left")
     for column in ("trial", *names, "of teacher's params", "test top1"):
         table.add_column(column, justify="right")
     has_methods = len(run.spec.search_space.methods) > 1

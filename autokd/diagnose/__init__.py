@@ -8,6 +8,13 @@ chosen by it, and no bound of theirs is computed.
 
 from autokd.diagnose.api import FRACTIONS, PARTS, diagnose
 from autokd.diagnose.result import Diagnosis
-from autokd.diagnose.write import write_diagnosis
+from autokd.diagnose.write import check_page_path, write_diagnosis
 
-__all__ = ["FRACTIONS", "PARTS", "Diagnosis", "diagnose", "write_diagnosis"]
+__all__ = [
+    "FRACTIONS",
+    "PARTS",
+    "Diagnosis",
+    "check_page_path",
+    "diagnose",
+    "write_diagnosis",
+]

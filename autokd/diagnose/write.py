@@ -8,7 +8,22 @@ from autokd.diagnose.result import Diagnosis
 from autokd.errors import DiagnosisError
 from autokd.pages import write_whole
 
-__all__ = ["write_diagnosis"]
+__all__ = ["check_page_path", "write_diagnosis"]
+
+
+def check_page_path(path: Path) -> None:
+    """Check where a page is to be written, before anything is trained for it.
+
+    Args:
+        path: The HTML file.
+
+    Raises:
+        DiagnosisError: If it is a folder, or where the numbers beside it go.
+    """
+    if path.suffix == ".json":
+        raise DiagnosisError(f"{path}: the page cannot be where its numbers go; name it .html")
+    if path.is_dir():
+        raise DiagnosisError(f"{path} is a folder; name a file in it, such as diagnosis.html")
 
 
 def write_diagnosis(diagnosis: Diagnosis, path: Path) -> tuple[Path, Path]:
@@ -22,12 +37,11 @@ def write_diagnosis(diagnosis: Diagnosis, path: Path) -> tuple[Path, Path]:
         Both paths.
 
     Raises:
-        DiagnosisError: If the path of the page ends in ``.json`` itself.
+        DiagnosisError: If the path of the page is a folder, or ends in ``.json`` itself.
         ReportError: If a file cannot be written.
     """
+    check_page_path(path)
     numbers = path.with_suffix(".json")
-    if numbers == path:
-        raise DiagnosisError(f"{path}: the page cannot be where its numbers go; name it .html")
     text = json.dumps(diagnosis.as_dict(), indent=1, allow_nan=False)
     return (
         write_whole(path, page(diagnosis).encode("utf-8")),

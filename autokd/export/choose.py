@@ -24,13 +24,19 @@ BEST = ("knee", "top1")
 
 
 def choose(
-    run: "Run", *, best: str = "knee", trial: int | None = None, max_params: int | None = None
+    run: "Run",
+    *,
+    best: str | None = None,
+    trial: int | None = None,
+    max_params: int | None = None,
 ) -> int:
     """Choose a student.
 
     Args:
         run: The run.
-        best: ``knee`` or ``top1``; ties go to fewer params, then to the earlier trial.
+        best: ``knee`` or ``top1``; ties go to fewer params, then to the earlier trial. None is the
+            knee of the whole front, and top1 under ``max_params``: who has a bound has chosen a
+            size, and wants the most accurate student that keeps it.
         trial: Slot to take whatever its rank; None applies the rule to the front.
         max_params: Largest student that the rule may take, weights, >= 1; None takes any.
 
@@ -44,6 +50,7 @@ def choose(
     """
     if trial is not None:
         return _named(run, trial, max_params=max_params)
+    best = best or ("knee" if max_params is None else "top1")
     if best not in BEST:
         raise ExportError(
             f"--best must be one of {list(BEST)}, found {best!r}{nearest(best, BEST)}"
@@ -51,7 +58,7 @@ def choose(
     front = _small_enough(run, max_params)
     if best == "top1":
         return min(front, key=lambda student: (-student.top1, student.params, student.slot)).slot
-    chosen = knee([student.top1 for student in front], [student.params for student in front])
+    chosen = knee([student.top1 for student in front], [student.mean_params for student in front])
     return front[chosen].slot
 
 
@@ -70,17 +77,19 @@ class _Student(NamedTuple):
     slot: int
     top1: float
     params: int
+    mean_params: float
 
 
 def _small_enough(run: "Run", max_params: int | None) -> list[_Student]:
     front = run.front()
     if front.empty:
         raise _no_front(run)
-    # A family's params are a mean; the bound holds for the student that is exported, its first.
+    # A family's params are a mean, which places it on the front; the bound holds for the student
+    # that is exported, its first.
     shape = data_facts(run).shape
     students = [
-        _Student(int(slot), float(top1), count_params(run.graph(int(slot)), shape))
-        for slot, top1 in zip(front["trial"], front["top1"], strict=True)
+        _Student(int(slot), float(top1), count_params(run.graph(int(slot)), shape), float(mean))
+        for slot, top1, mean in zip(front["trial"], front["top1"], front["params"], strict=True)
     ]
     kept = [s for s in students if max_params is None or s.params <= max_params]
     if not kept:

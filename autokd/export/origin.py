@@ -148,7 +148,11 @@ def why_no_student(record: "Record") -> str:
         return f"it was infeasible ({record.reason})"
     if record.rungs:
         return ""
-    return f"it {record.outcome} before the lowest rung ({record.reason})"
+    state = "is running" if record.outcome == "running" else f"was {record.outcome}"
+    if record.outcome == "failed":
+        state = "failed"
+    because = f" ({record.reason})" if record.reason else ""
+    return f"it {state} before the lowest rung{because}"
 
 
 def _searched(run: "Run", slot: int) -> Origin:

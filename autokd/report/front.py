@@ -26,7 +26,7 @@ from autokd.pages.theme import (
 )
 from autokd.report.bounds import add_bounds
 from autokd.report.front_axes import add_zoom, quality_range, size_scale
-from autokd.report.gathered import POINT_LIMIT, Gathered, thinned
+from autokd.report.gathered import POINT_LIMIT, Gathered, measured, thinned
 from autokd.report.hover import hover
 from autokd.report.origins import baselines
 from autokd.report.rounding import exact, metric_title
@@ -46,15 +46,16 @@ def front_figure(runs: Sequence[Gathered]) -> go.Figure | None:
             stopped and the test results are shown for a single run only.
 
     Returns:
-        The figure, or None if no trial has finished.
+        The figure, or None if no trial that finished has both metrics. A run without such a trial
+        is left out.
     """
     x, y = runs[0].size, runs[0].quality
-    drawn = [run for run in runs if not (run.front.empty and run.below.empty)]
+    drawn = [run for run in runs if run.has_finished_with(x, y)]
     if not drawn:
         return None
     figure = new_figure(
         height=HEIGHT,
-        x={"title": {"text": metric_title(x)}, **size_scale(drawn, x)},
+        x={"title": {"text": metric_title(x)}, **size_scale(runs, x)},
         y={"title": {"text": f"{metric_title(y)} (validation)"}, "range": quality_range(drawn, y)},
     )
     if len(runs) == 1:
@@ -63,7 +64,8 @@ def front_figure(runs: Sequence[Gathered]) -> go.Figure | None:
         _add_several(figure, runs, x, y)
     add_teachers(figure, drawn, metric=y)
     add_bounds(figure, runs)
-    add_zoom(figure, drawn, y)
+    if runs[0].is_higher_better:
+        add_zoom(figure, drawn, y)
     return figure
 
 
@@ -106,6 +108,7 @@ def _add_several(figure: go.Figure, runs: Sequence[Gathered], x: str, y: str) ->
 def _add_points(
     figure: go.Figure, run: Gathered, rows: pd.DataFrame, x: str, y: str, **style: Any
 ) -> None:
+    rows = measured(rows, x, y)
     if not rows.empty:
         places = {"x": rows[x].to_numpy(dtype=float), "y": rows[y].to_numpy(dtype=float)}
         figure.add_scatter(**places, mode="markers", **hover(run, rows), **style)
@@ -122,6 +125,7 @@ def _add_front(
     colour: str,
     dash: str,
 ) -> None:
+    rows = measured(rows, x, y)
     if rows.empty:
         return
     shape = "hv" if run.direction(x) == "minimize" else "vh"
@@ -156,8 +160,8 @@ def _add_test(figure: go.Figure, front: pd.DataFrame, x: str, y: str, *, name: s
 
 def _add_baselines(figure: go.Figure, run: Gathered, x: str, y: str) -> None:
     """Frame the hand-made students, on the front or behind it."""
-    rows = baselines(run, run.trials)
-    rows = rows[rows["state"].isin(["complete", "stopped"]) & rows[y].notna()]
+    rows = measured(baselines(run, run.trials), x, y)
+    rows = rows[rows["state"].isin(["complete", "stopped"])]
     if not rows.empty:
         figure.add_scatter(
             x=rows[x].to_numpy(dtype=float),

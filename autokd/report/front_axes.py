@@ -25,7 +25,7 @@ def quality_range(runs: Sequence[Gathered], metric: str) -> list[float]:
     Returns:
         Both ends, a little beyond. Trials far below the fronts are outside: a double click on the
         figure shows them. A front of one objective or without members says little, so all trials
-        of such a run that finished are inside.
+        of such a run that finished are inside. From 0 to 1 if no run has the metric.
     """
     return _padded(*_span(runs, metric))
 
@@ -38,7 +38,8 @@ def size_scale(runs: Sequence[Gathered], metric: str) -> dict[str, Any]:
         metric: The metric on the axis.
 
     Returns:
-        Settings of the axis, logarithmic where the objective is.
+        Settings of the axis, logarithmic where the objective is. Trials without the metric say
+        nothing.
     """
     if not runs[0].is_log(metric):
         return {}
@@ -52,11 +53,11 @@ def add_zoom(figure: go.Figure, runs: Sequence[Gathered], metric: str) -> None:
     Args:
         figure: The figure; it is changed where the fronts span more than twenty points.
         runs: The runs, each with a trial that finished.
-        metric: The quality on the y axis.
+        metric: The quality on the y axis; higher is better.
     """
     low, high = _span(runs, metric)
-    best = max(float(_finished(run)[metric].max()) for run in runs)
-    if not runs[0].is_higher_better or best - low <= _WIDE:
+    best = float(_known([_finished(run)[metric] for run in runs]).max())
+    if not best - low > _WIDE:  # so of NaN too
         return
     whole = "all students" if runs[0].is_single else "whole front"
     choices = ((whole, _padded(low, high)), ("last 10 points", _padded(best - 0.1, high)))
@@ -85,8 +86,12 @@ def _span(runs: Sequence[Gathered], metric: str) -> tuple[float, float]:
         shown += [run.front["test_top1"] for run in runs]
         shown += [pd.Series([run.teacher["top1"]]) for run in runs]
         shown += [pd.Series([run.spec.constraints.min_top1]) for run in runs]
-    every = pd.concat([column.astype(float) for column in shown]).dropna()
-    return float(every.min()), float(every.max())
+    every = _known(shown)
+    return (0.0, 1.0) if every.empty else (float(every.min()), float(every.max()))
+
+
+def _known(columns: Sequence["pd.Series[Any]"]) -> "pd.Series[float]":
+    return pd.concat([column.astype(float) for column in columns]).dropna()
 
 
 def _finished(run: Gathered) -> pd.DataFrame:

@@ -4,8 +4,8 @@ Tables and figures are pure functions of `Gathered`; only this module calls a ru
 run that goes on meanwhile it wants the `autokd.runs.findings`, whose tables are all of one moment.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,15 @@ from autokd.pareto import Axis, knee
 from autokd.report.readable import ReadableRun
 from autokd.study import StudySpec
 
-__all__ = ["IMPORTANCE_LIMIT", "POINT_LIMIT", "STATES", "Gathered", "gather", "thinned"]
+__all__ = [
+    "IMPORTANCE_LIMIT",
+    "POINT_LIMIT",
+    "STATES",
+    "Gathered",
+    "gather",
+    "measured",
+    "thinned",
+]
 
 IMPORTANCE_LIMIT = 4000
 """Complete trials that importance is found from at most, as `autokd.runs.importance` says."""
@@ -119,6 +127,17 @@ class Gathered:
         scales = {axis.metric: axis.scale for axis in self.axes}
         return scales.get(metric, "log10" if metric == self.size else "linear") == "log10"
 
+    def has_finished_with(self, *metrics: str) -> bool:
+        """Say whether some metrics are known of a trial that finished.
+
+        Args:
+            metrics: The metrics, axes of the runs that were gathered together.
+
+        Returns:
+            Whether there is one, on the front or below ``min_top1``.
+        """
+        return any(len(measured(rows, *metrics)) for rows in (self.front, self.below))
+
     def behind(self) -> pd.DataFrame:
         """Select the trials behind the front: complete and dominated, or stopped by the race.
 
@@ -155,12 +174,37 @@ def gather(runs: Sequence[ReadableRun], *, with_graphs: bool = True) -> list[Gat
         with_graphs: Whether to read the graphs of the front's students.
 
     Returns:
-        One `Gathered` a run, in the same order, with different labels.
+        One `Gathered` a run, in the same order, with different labels. The trials, the front and
+        the trials below the bound have a column for every metric that is an axis of any of the
+        runs: NaN where the run did not measure it.
     """
-    return [
+    gathered = [
         _gather(run, label, with_graphs=with_graphs)
         for run, label in zip(runs, _labels([run.folder for run in runs]), strict=True)
     ]
+    shown = {metric for run in gathered for metric in _metrics(run)}
+    return [
+        replace(
+            run,
+            trials=_having(run.trials, shown),
+            front=_having(run.front, shown),
+            below=_having(run.below, shown),
+        )
+        for run in gathered
+    ]
+
+
+def measured(rows: pd.DataFrame, *metrics: str) -> pd.DataFrame:
+    """Keep the rows that have all of some metrics.
+
+    Args:
+        rows: Rows of the trials or of the front of a run.
+        metrics: The metrics, axes of the runs that were gathered together.
+
+    Returns:
+        The rows in which none is NaN, in their order.
+    """
+    return rows[rows[list(metrics)].notna().all(axis=1)]
 
 
 def thinned(frame: pd.DataFrame, limit: int) -> pd.DataFrame:
@@ -221,6 +265,14 @@ class _Graphs(Mapping[int, ArchGraph]):
 
     def __len__(self) -> int:
         return len(self._known)
+
+
+def _metrics(run: Gathered) -> tuple[str, ...]:
+    return run.quality, run.size, *(axis.metric for axis in run.axes)
+
+
+def _having(table: pd.DataFrame, metrics: Collection[str]) -> pd.DataFrame:
+    return table.assign(**{name: np.nan for name in sorted(metrics) if name not in table})
 
 
 def _size(run: ReadableRun) -> str:

@@ -49,10 +49,12 @@ def at_first_rung(run: Gathered) -> pd.DataFrame:
         run: The run.
 
     Returns:
-        ``trial``, ``top1`` there, ``params`` and ``kd.method``.
+        ``trial``, ``top1`` there, ``params`` and ``kd.method``. A trial that repeats or continues
+        another one is left out: what it shows there is that one's.
     """
-    lowest = run.spec.fidelity.ladder.rungs[0]
-    shown = run.curves.loc[run.curves["epochs"] == lowest, ["trial", "top1"]]
+    is_lowest = run.curves["epochs"] == run.spec.fidelity.ladder.rungs[0]
+    is_own = run.curves["seconds"] > 0  # what was taken from another trial took no time again
+    shown = run.curves.loc[is_lowest & is_own, ["trial", "top1"]]
     return shown.merge(run.trials[["trial", "params", "kd.method"]], on="trial")
 
 

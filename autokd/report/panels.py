@@ -52,7 +52,7 @@ def front(runs: Sequence[Gathered]) -> Panel:
         "Hover a point for its parameters; a click in the legend hides, a double click shows all."
     )
     notes = [*(f"{told}." for told in below), note]
-    return Panel(title, _or(front_figure(runs), _no_front(runs[0])), " ".join(notes), 7)
+    return Panel(title, _or(front_figure(runs), _none_drawn(runs)), " ".join(notes), 7)
 
 
 def students(run: Gathered, *, width: Width) -> Panel:
@@ -101,7 +101,7 @@ def hypervolume(runs: Sequence[Gathered]) -> tuple[Panel, Panel]:
         note = f"{runs[0].axes[0].metric} of the trials that finished, and the best up to each."
         what, draw = "Best so far", best_figure
     over_trials, over_seconds = (
-        _or(draw(runs, over=over), _no_front(runs[0])) for over in ("trials", "seconds")
+        _or(draw(runs, over=over), _none_drawn(runs)) for over in ("trials", "seconds")
     )
     return (
         Panel(f"{what} over trials", over_trials, note, 6),
@@ -243,6 +243,12 @@ def _scroll(table: tables.Table, otherwise: str) -> str:
 def _no_front(run: Gathered) -> str:
     why = why_no_front(run)
     return f"{why[0].upper()}{why[1:]}."
+
+
+def _none_drawn(runs: Sequence[Gathered]) -> str:
+    if all(run.front.empty and run.below.empty for run in runs):
+        return _no_front(runs[0])
+    return f"No trial that finished has the metrics of {runs[0].label}."
 
 
 def _or(figure: go.Figure | None, otherwise: str) -> go.Figure | str:

@@ -61,7 +61,8 @@ def best_figure(runs: Sequence[Gathered], *, over: str) -> go.Figure | None:
         over: ``trials`` for finished trials, ``seconds`` for seconds since the search began.
 
     Returns:
-        The figure, or None if no trial has finished.
+        The figure, or None if no trial has finished. A run without such a trial is left out, and
+        there is no best among trials that are all below ``min_top1``.
     """
     axis = runs[0].axes[0]
     finished = [_finished(run, axis) for run in runs]
@@ -185,6 +186,8 @@ def _add_best(
                 showlegend=n_runs == 1,
                 **hover(run, points),
             )
+    if members.empty:
+        return
     values = members[axis.metric].astype(float)
     best = values.cummin() if axis.direction == "minimize" else values.cummax()
     figure.add_scatter(

@@ -107,6 +107,7 @@ def notes(runs: Sequence[Gathered]) -> list[str]:
             "The runs have different objectives or reference points, so their hypervolumes cannot "
             f"be compared; the axes of the front are those of {runs[0].label}."
         )
+    said += _left_out(runs)
     if len({str(run.teacher.get("digest", run.label)) for run in runs}) > 1:
         said.append("The runs have different teachers.")
     return said
@@ -153,6 +154,18 @@ def _run_notes(run: Gathered, limit: int) -> Iterator[str]:
             f"{', '.join(axis.metric for axis in run.axes)}. The figure shows {run.quality} over "
             f"{run.size}, so a student of the front may look dominated there."
         )
+
+
+def _left_out(runs: Sequence[Gathered]) -> Iterator[str]:
+    """Name the runs that have a result and no place in the figure of the front."""
+    size, quality = runs[0].size, runs[0].quality
+    for run in runs:
+        has_finished = len(run.front) or len(run.below)
+        if has_finished and not run.has_finished_with(size, quality):
+            yield (
+                f"{run.label}: no trial that finished has both {quality} and {size}, so the "
+                "figure of the front is without this run."
+            )
 
 
 def _comparison(runs: Sequence[Gathered]) -> str:

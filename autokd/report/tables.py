@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from autokd.pages.table import Table
+from autokd.pareto import Axis
 from autokd.report.bounds import why_no_front
 from autokd.report.gathered import Gathered, gather
 from autokd.report.readable import ReadableRun
@@ -81,12 +82,14 @@ def comparison_table(runs: Sequence[Gathered]) -> Table:
         runs: The runs, at least one.
 
     Returns:
-        A row a run: trials, front size, hypervolume (or the best value of a single objective), and
-        the best validation top1 among the front's students up to each of `size_limits`.
+        A row a run: trials, front size, hypervolume (or, where the first run has one objective,
+        the best value of it on the front), and the best validation top1 among the front's students
+        up to each of `size_limits`.
     """
     limits = size_limits([run.front for run in runs])
-    objective = runs[0].axes[0].metric if runs[0].is_single else None
-    fixed = ("run", "trials", "front", f"best {objective}" if objective else "hypervolume")
+    objective = runs[0].axes[0] if runs[0].is_single else None
+    reached = f"best {objective.metric}" if objective else "hypervolume"
+    fixed = ("run", "trials", "front", reached)
     headings = (*fixed, *(f"≤ {short(limit)}" for limit in limits))
     return Table(headings, tuple(_comparison_row(run, limits, objective) for run in runs))
 
@@ -180,15 +183,17 @@ def _tau_interval(row: Mapping[Any, Any]) -> str:
 
 
 def _comparison_row(
-    run: Gathered, limits: Sequence[float], objective: str | None
+    run: Gathered, limits: Sequence[float], objective: Axis | None
 ) -> tuple[str, ...]:
     best = [run.front.loc[run.front["params"] <= limit, "top1"].max() for limit in limits]
     counts = (str(len(run.trials)), str(len(run.front)), _reached(run, objective))
     return (run.label, *counts, *(exact("top1", float(top1)) for top1 in best))
 
 
-def _reached(run: Gathered, objective: str | None) -> str:
+def _reached(run: Gathered, objective: Axis | None) -> str:
     if objective is None:
         volumes = run.hypervolume["hypervolume"]
         return f"{volumes.iloc[-1]:.4g}" if len(volumes) else MISSING
-    return exact(objective, float(run.front[objective].iloc[0])) if len(run.front) else MISSING
+    values = run.front[objective.metric].astype(float)
+    best = values.min() if objective.direction == "minimize" else values.max()
+    return exact(objective.metric, float(best))  # of none NaN, which is written as missing

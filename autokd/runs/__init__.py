@@ -4,7 +4,8 @@ from autokd.runs.folder import RunFolder, latest_run
 from autokd.runs.ledger import Ledger
 from autokd.runs.record import Outcome, Record, RungResult
 from autokd.runs.run import Run, load_run
-from autokd.runs.storage import quiet_optuna
+from autokd.runs.storage import check_storage, quiet_optuna
+from autokd.runs.urls import absolute_url, check_file
 
 __all__ = [
     "Ledger",
@@ -13,6 +14,9 @@ __all__ = [
     "Run",
     "RunFolder",
     "RungResult",
+    "absolute_url",
+    "check_file",
+    "check_storage",
     "latest_run",
     "load_run",
     "quiet_optuna",

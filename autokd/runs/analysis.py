@@ -4,7 +4,7 @@ Plain functions from records or tables to tables; where the records come from is
 `autokd.runs.ledger`'s business.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pandas as pd
@@ -37,23 +37,25 @@ METRICS = (
 _HEAD = ("trial", "state", "reason")
 
 
-def trials_table(records: Sequence[Record]) -> pd.DataFrame:
+def trials_table(records: Sequence[Record], metrics: Collection[str] = ()) -> pd.DataFrame:
     """Tabulate records.
 
     Args:
         records: Records, one a slot.
+        metrics: Metrics that have a column even if no record has them, as the study's objectives.
 
     Returns:
-        A row a record; see `autokd.runs.run.Run.trials` for the columns.
+        A row a record; see `autokd.runs.run.Run.trials` for the columns. What a record does not
+        have is NaN.
     """
     rows = [_row(record) for record in records]
     present = {name for row in rows for name in row}
-    metrics = [name for name in METRICS if name in present or name in ("top1", "params")]
+    shown = [name for name in METRICS if name in present | {"top1", "params", *metrics}]
     spreads = [f"{name}_std" for name in METRICS if f"{name}_std" in present]
     parameters = sorted({name for record in records for name in record.point})
     origin = ["origin"] if any(record.origin for record in records) else []
     costs = ["epochs", "seconds", "elapsed_s"]
-    columns = [*_HEAD, *origin, *metrics, *spreads, *costs, *parameters]
+    columns = [*_HEAD, *origin, *shown, *spreads, *costs, *parameters]
     return pd.DataFrame(rows, columns=columns)
 
 

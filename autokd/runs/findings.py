@@ -141,6 +141,7 @@ class Findings:
 
         Returns:
             A row for each rung below the top; `autokd.runs.ranking` describes the columns.
+            Repeated trials are left out: their results are another's.
         """
         return self._rung_correlation.copy()
 
@@ -164,7 +165,7 @@ class Findings:
 
     @cached_property
     def _trials(self) -> pd.DataFrame:
-        return analysis.trials_table(self.records)
+        return analysis.trials_table(self.records, [axis.metric for axis in self.axes])
 
     @cached_property
     def _front(self) -> pd.DataFrame:
@@ -188,7 +189,10 @@ class Findings:
     @cached_property
     def _rung_correlation(self) -> pd.DataFrame:
         top = self.spec.fidelity.max_epochs
-        return rung_correlation(self._curves, self.first_metric, top=top)
+        # A repeated trial has the results of another one, which must not count twice.
+        repeated = [record.slot for record in self.records if record.outcome == "repeated"]
+        own = self._curves[~self._curves["trial"].isin(repeated)]
+        return rung_correlation(own, self.first_metric, top=top)
 
     @cached_property
     def _importance(self) -> Mapping[str, float]:

@@ -26,6 +26,7 @@ from pydantic import ValidationError
 
 from autokd.errors import GraphError, RunError
 from autokd.graphs import ArchGraph
+from autokd.runs.urls import file_url
 from autokd.study import StudySpec
 
 __all__ = ["RunFolder", "latest_run"]
@@ -39,7 +40,7 @@ class RunFolder:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path = path if path.name not in ("", "..") else path.resolve()
 
     @property
     def exists(self) -> bool:
@@ -54,7 +55,7 @@ class RunFolder:
     @property
     def database(self) -> str:
         """URL of the ledger in this folder."""
-        return f"sqlite:///{(self.path / 'study.db').resolve()}"
+        return file_url(self.path / "study.db")
 
     def create(self, spec: StudySpec, *, definitions: Mapping[str, Path]) -> None:
         """Make the folder and copy the definitions into it.
@@ -75,18 +76,26 @@ class RunFolder:
             raise _unwritable(self.path, error) from error
         self._write("study.json", spec.model_dump_json(indent=2))
 
+    def check_own(self) -> None:
+        """Check that there is a run here, or nothing.
+
+        Raises:
+            RunError: If the folder holds something else.
+        """
+        is_foreign = self.path.exists() and not self.path.is_dir()
+        if is_foreign or (self.path.is_dir() and not self.exists and any(self.path.iterdir())):
+            raise RunError(f"{self.path} is not a run folder; --fresh deletes nothing else")
+
     def clear(self) -> None:
         """Delete an earlier run here, and nothing that is not one.
 
         Raises:
             RunError: If the folder holds something else, or cannot be deleted.
         """
-        if not self.path.exists():
-            return
-        if not self.exists and any(self.path.iterdir()):
-            raise RunError(f"{self.path} is not a run folder; --fresh deletes nothing else")
+        self.check_own()
         try:
-            shutil.rmtree(self.path)
+            if self.path.exists():
+                shutil.rmtree(self.path)
         except OSError as error:
             raise _unwritable(self.path, error) from error
 
@@ -110,7 +119,8 @@ class RunFolder:
         """Read ``run.json``.
 
         Returns:
-            Its mapping.
+            Its mapping, with the URL of the storage: that of the ledger in this folder, wherever
+            the folder is by now, unless it was begun with another.
 
         Raises:
             RunError: If this is no run folder.
@@ -119,10 +129,13 @@ class RunFolder:
             info: dict[str, Any] = json.loads(self._read("run.json"))
         except json.JSONDecodeError as error:
             raise RunError(f"{self.path / 'run.json'} is damaged: {error}") from error
-        return info
+        # Earlier versions wrote where the folder's own ledger was when the run began.
+        if str(info.get("storage")).endswith("/study.db") and (self.path / "study.db").is_file():
+            info["storage"] = None
+        return {**info, "storage": info.get("storage") or self.database}
 
     def write_info(self, info: Mapping[str, Any]) -> None:
-        """Write ``run.json``.
+        """Write ``run.json``, so that it holds wherever the folder is moved.
 
         Args:
             info: JSON types.
@@ -130,7 +143,9 @@ class RunFolder:
         Raises:
             RunError: If the folder cannot be written.
         """
-        self._write("run.json", json.dumps(info, indent=2))
+        storage = info.get("storage")
+        told = {**info, "storage": None if storage == self.database else storage}
+        self._write("run.json", json.dumps(told, indent=2))
 
     def read_warm(self) -> list[dict[str, Any]]:
         """Read ``warm.json``.

@@ -24,6 +24,7 @@ from autokd.runs.record import Outcome, Record
 from autokd.runs.rows import TrialRows
 from autokd.runs.storage import close_storage, open_storage
 from autokd.runs.translated import translated
+from autokd.runs.urls import check_file, without_password
 from autokd.study import Objective
 
 __all__ = ["ATTRIBUTE", "Ledger"]
@@ -60,6 +61,8 @@ class Ledger:
         keeps_connection: bool = False,
     ) -> None:
         self.url, self.name = url, name
+        if objectives is None:
+            check_file(url)
         with translated(url):
             self._storage = open_storage(url, keeps_connection=keeps_connection)
             self._study_id = self._find(objectives)
@@ -164,6 +167,10 @@ class Ledger:
                 notes=named.system_attrs,  # where Optuna keeps them
             )
 
+    def is_open(self, slot: int) -> bool:
+        """Say whether a slot's trial was begun in this session, and its end is not written."""
+        return slot in self._ids
+
     def close_running(self, *, reason: str, at_s: float) -> list[Record]:
         """Mark the trials that an earlier session left running as interrupted.
 
@@ -205,19 +212,9 @@ class Ledger:
         Raises:
             RunError: If the storage fails.
         """
-        return last_attempts(self.texts())
-
-    def texts(self) -> list[str]:
-        """Read the records of all attempts as they were written, in one query.
-
-        Returns:
-            JSON texts in the order of Optuna's trial numbers; equal ones mean equal records.
-
-        Raises:
-            RunError: If the storage fails.
-        """
         with translated(self.url):
-            return read_texts(self._storage.engine, self._study_id, key=ATTRIBUTE)
+            texts = read_texts(self._storage.engine, self._study_id, key=ATTRIBUTE)
+        return last_attempts(texts)
 
     def last_attempts(self) -> list[FrozenTrial]:
         """Read the Optuna trial of the last attempt at every slot.
@@ -285,7 +282,7 @@ class Ledger:
         if self.name in known:
             return known[self.name]
         if objectives is None:
-            raise RunError(f"{self.url} holds no study called {self.name!r}")
+            raise RunError(f"{without_password(self.url)} holds no study called {self.name!r}")
         directions = [StudyDirection[objective.direction.upper()] for objective in objectives]
         study_id = self._storage.create_new_study(directions, self.name)
         # What `Study.set_metric_names` writes; that method is marked experimental and would warn.

@@ -30,7 +30,8 @@ def rung_correlation(curves: pd.DataFrame, metric: str, *, top: int) -> pd.DataF
     """Compare each rung's score with the top rung's.
 
     Args:
-        curves: What `autokd.runs.analysis.curves_table` gave.
+        curves: What `autokd.runs.analysis.curves_table` gave, without repeated trials, which
+            would count one result twice.
         metric: The score.
         top: The top rung, epochs.
 

@@ -18,6 +18,7 @@ from sqlalchemy.pool import NullPool
 from autokd.errors import RunError
 from autokd.runs.record import Record
 from autokd.runs.translated import translated
+from autokd.runs.urls import check_file, without_password
 
 __all__ = ["ATTRIBUTE", "Reader", "last_attempts", "read_texts"]
 
@@ -45,6 +46,7 @@ class Reader:
 
     def __init__(self, url: str, name: str) -> None:
         self._url = url
+        check_file(url)
         options = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
         with translated(url):
             self._engine = create_engine(url, poolclass=NullPool, **options)
@@ -52,7 +54,7 @@ class Reader:
                 query = select(_STUDIES.c.study_id).where(_STUDIES.c.study_name == name)
                 study_id = connection.execute(query).scalar()
         if study_id is None:
-            raise RunError(f"{url} holds no study called {name!r}")
+            raise RunError(f"{without_password(url)} holds no study called {name!r}")
         self._study_id: int = study_id
 
     def read(self) -> tuple[list[str], dict[str, Any]]:

@@ -170,12 +170,14 @@ class Record:
             earlier: The record of a stopped trial with the same students and distillation.
 
         Returns:
-            A record with its seed and its rungs, at whose last one the trial now goes on.
+            A record with its point, its seed and its rungs, at whose last one the trial now goes
+            on. Another point can stand for the same graphs, but not with this seed.
         """
         *below, last = (replace(rung, seconds=0.0) for rung in earlier.rungs)
         verdict = f"{last.verdict}; proposed again as trial {self.slot}"
         rungs = (*below, replace(last, goes_on=True, verdict=verdict))
-        return replace(self, seed=earlier.seed, rungs=rungs, continues=earlier.slot)
+        found = replace(self, point=earlier.point, seed=earlier.seed, rungs=rungs)
+        return replace(found, continues=earlier.slot)
 
     def as_dict(self) -> dict[str, Any]:
         """Give the record as JSON types.

@@ -41,8 +41,8 @@ class Run:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
         self._files = RunFolder(folder)
+        self.folder = self._files.path
         self.spec: StudySpec = self._files.read_spec()
         self.info: Mapping[str, Any] = self._files.read_info()
         self._reader = Reader(self.info["storage"], self.info["study_name"])

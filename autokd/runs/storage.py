@@ -14,7 +14,22 @@ from sqlalchemy import Engine, event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
-__all__ = ["close_storage", "open_storage", "quiet_optuna"]
+from autokd.runs.translated import translated
+
+__all__ = ["check_storage", "close_storage", "open_storage", "quiet_optuna"]
+
+
+def check_storage(url: str) -> None:
+    """Check that a storage can be used, before anything is made that would go into it.
+
+    Args:
+        url: An Optuna storage URL.
+
+    Raises:
+        RunError: If it cannot be reached.
+    """
+    with translated(url):
+        close_storage(open_storage(url, keeps_connection=False))
 
 
 def open_storage(url: str, *, keeps_connection: bool) -> RDBStorage:

@@ -7,6 +7,7 @@ from optuna.exceptions import StorageInternalError
 from sqlalchemy.exc import SQLAlchemyError
 
 from autokd.errors import RunError
+from autokd.runs.urls import without_password
 
 __all__ = ["translated"]
 
@@ -28,10 +29,4 @@ def translated(url: str) -> Iterator[None]:
         yield
     except (SQLAlchemyError, StorageInternalError, ImportError) as error:
         first_line = str(error.__cause__ or error).strip().splitlines()[0]
-        raise RunError(f"storage {_without_password(url)} cannot be used: {first_line}") from error
-
-
-def _without_password(url: str) -> str:
-    scheme, separator, rest = url.partition("://")
-    account, at, place = rest.rpartition("@")
-    return f"{scheme}{separator}{account.partition(':')[0]}{at}{place}"
+        raise RunError(f"storage {without_password(url)} cannot be used: {first_line}") from error

@@ -67,8 +67,13 @@ def _looked(
 
 def _model(task: Task, told: Preview) -> Model:
     """Fit the model for candidates of which their previews tell as much as this one."""
-    featured = replace(task, trials=[trial for trial in task.trials if trial.features])
-    # Trials without are left out, unless that leaves out most of what was seen.
+    without = [trial for trial in task.trials if not trial.features]
+    featured = replace(
+        task,
+        trials=[trial for trial in task.trials if trial.features],
+        others=[*task.others, *without],
+    )
+    # No model learns from those without, unless that leaves out most of what was seen.
     has_features = bool(told.features) and 2 * featured.n_results > task.n_results
     return Model(
         featured if has_features else task, known=tuple(told.known), has_features=has_features

@@ -135,7 +135,7 @@ def read_history(study: optuna.Study, trials: Sequence[FrozenTrial]) -> tuple[li
     noted = [_noted(trial, len(signs)) for trial in trials]
     found = sorted({rung for rungs in noted for rung in rungs})
     top = found[-1] if found else 1.0
-    kept = _spread(found[:-1])
+    kept = _spread(found[:-1]) | {top}
     seen = []
     for trial, rungs in zip(trials, noted, strict=True):
         results = {rung: signs * rungs[rung] for rung in sorted(rungs) if rung in kept}

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import log_ndtr, ndtr
 
 from autokd.pareto import open_boxes
 from autokd.pareto.arrays import Floats
@@ -16,8 +17,6 @@ from autokd.sampler.warp import Warp
 
 __all__ = ["Predicted", "expected_improvement"]
 
-_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(24)
-_WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
 _BLOCK = 2_000_000
 
 
@@ -35,13 +34,26 @@ class Predicted:
     deviation: Floats
     warp: Warp
 
-    def outcomes(self) -> Floats:
-        """Give outcomes that stand for the distribution, with the weights of the quadrature.
+    def below(self, edges: Floats) -> Floats:
+        """Say how far below some edges the outcome is expected to be, where it is below.
+
+        Undone, the warp makes a normal a shifted log-normal, of which this is the value of a put
+        option (Black and Scholes 1973, J. Polit. Econ. 81).
+
+        Args:
+            edges: Outcomes, ``(edges,)``.
 
         Returns:
-            Outcomes, ``(candidates, nodes)``.
+            ``E[max(edge - outcome, 0)]``, ``(candidates, edges)``.
         """
-        return self.warp.back(self.mean[:, np.newaxis] + self.deviation[:, np.newaxis] * _NODES)
+        mean = (self.mean * self.warp.scale + self.warp.shift)[:, np.newaxis]
+        deviation = (self.deviation * self.warp.scale)[:, np.newaxis]
+        # In units of the spread, from the least that any outcome can be.
+        strikes = np.maximum((edges - self.warp.best) / self.warp.spread + 1, 0.0)
+        with np.errstate(divide="ignore"):
+            apart = (np.log(strikes) - mean) / deviation
+        paid = np.exp(mean + deviation**2 / 2 + log_ndtr(apart - deviation))
+        return np.asarray(self.warp.spread * np.maximum(strikes * ndtr(apart) - paid, 0.0))
 
 
 def expected_improvement(
@@ -59,8 +71,7 @@ def expected_improvement(
         Expected improvement, >= 0, ``(candidates,)``.
 
     Source: Yang et al. 2019, J. Global Optim. 75 (sum over boxes of products of one-dimensional
-        expectations); known coordinates are their case of no variance. The expectations are
-        Gauss-Hermite sums with 24 nodes, since a warped normal has no closed form.
+        expectations); known coordinates are their case of no variance.
     """
     lower, upper = open_boxes(front, reference)
     size = _chunk(coordinates)
@@ -74,15 +85,11 @@ def expected_improvement(
 
 def _length(coordinate: Floats | Predicted, lower: Floats, upper: Floats) -> Floats:
     """Expected length inside each box beyond the candidate, ``(candidates, boxes)``."""
-    if isinstance(coordinate, Predicted):
-        values, weights = coordinate.outcomes(), _WEIGHTS
-    else:
-        values, weights = coordinate[:, np.newaxis], np.ones(1)
     edges, inverse = np.unique(np.concatenate([lower, upper]), return_inverse=True)
-    below = np.zeros((len(values), len(edges)))
-    for j, edge in enumerate(edges.tolist()):
-        if edge != -np.inf:
-            below[:, j] = np.maximum(edge - values, 0.0) @ weights
+    if isinstance(coordinate, Predicted):
+        below = coordinate.below(edges)
+    else:
+        below = np.maximum(edges - coordinate[:, np.newaxis], 0.0)
     return np.asarray(below[:, inverse[len(lower) :]] - below[:, inverse[: len(lower)]])
 
 

@@ -177,8 +177,8 @@ def _chosen(found: list[dict[float, float]]) -> list[tuple[int, float]]:
     highest = {(row, max(results)) for row, results in enumerate(found) if results}
     others = [(row, rung) for row, results in enumerate(found) for rung in results]
     others = [each for each in others if each not in highest]
-    n_more = max(0, N_RESULTS - len(highest))
-    return sorted([*highest, *others[len(others) - n_more :]] if n_more else highest)
+    n_left_out = max(0, len(highest) + len(others) - N_RESULTS)
+    return sorted([*highest, *others[n_left_out:]])
 
 
 def _positions(rungs: Floats, top: float) -> Floats:

@@ -23,7 +23,7 @@ from autokd.sampler.choosing import best_of
 from autokd.sampler.conditions import found_conditions
 from autokd.sampler.encoding import Condition, Encoding
 from autokd.sampler.goals import found_reference, parents
-from autokd.sampler.history import PREVIEW, preview_attribute, read_history
+from autokd.sampler.history import PREVIEW, RUNGS, preview_attribute, read_history
 from autokd.sampler.memory import remembered
 from autokd.sampler.model import Task, parted
 from autokd.sampler.pool import Candidates, draw_units, key_of, previewed
@@ -196,7 +196,7 @@ class AutokdSampler(BaseSampler):
                 if search_space.keys() >= {name, condition.parent}
             }
             return Encoding(search_space, conditions)
-        points = [t.params for t in trials if t.state in (TrialState.COMPLETE, TrialState.PRUNED)]
+        points = [t.params for t in trials if _is_whole(t)]
         return Encoding(search_space, found_conditions(points, search_space))
 
     def _chosen(
@@ -268,6 +268,13 @@ def _check_least(least: int, **numbers: int) -> None:
     for name, number in numbers.items():
         if number < least:
             raise ValueError(f"{name} must be at least {least}, found {number}")
+
+
+def _is_whole(trial: FrozenTrial) -> bool:
+    """Say whether a trial has had all of its parameters: one that showed something has."""
+    if trial.state == TrialState.PRUNED:
+        return RUNGS in trial.user_attrs or bool(trial.intermediate_values)
+    return trial.state == TrialState.COMPLETE
 
 
 def _key(trial: FrozenTrial, encoding: Encoding) -> str:

@@ -5,7 +5,7 @@ data and teacher. Then the loop runs, and when its budget is spent the test set 
 for the front.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +16,17 @@ from torch import nn
 
 from autokd.definitions import find, read
 from autokd.distill import PreparedStudy, prepare
-from autokd.errors import RunError
-from autokd.runs import Ledger, Run, RunFolder, load_run, quiet_optuna
+from autokd.errors import DefinitionError, RunError
+from autokd.runs import (
+    Ledger,
+    Run,
+    RunFolder,
+    absolute_url,
+    check_file,
+    check_storage,
+    load_run,
+    quiet_optuna,
+)
 from autokd.search.earlier import EarlierRun, keep_runs, kept_runs, read_runs
 from autokd.search.family import make_draw
 from autokd.search.finish import measure_test
@@ -76,8 +85,8 @@ def search(
             one. 0 trains in this process.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:1``.
         storage: Any Optuna storage URL; an SQLite file in the run folder by default.
-        data_dir: Folder that relative data and checkpoint paths are under; the current folder by
-            default.
+        data_dir: Folder that relative data and checkpoint paths are under; by default that with
+            which the run was begun, or the current folder.
         cache_dir: Where teachers and their outputs are kept; the user's cache folder by default.
         warm_start: Earlier runs, or their folders, of any data, teacher and budget. Their fronts'
             points are tried first; sampler ``autokd`` also learns from their other trials, as far
@@ -92,7 +101,7 @@ def search(
         same call resumes it.
 
     Raises:
-        DefinitionError: If the study says something illegal.
+        DefinitionError: If the study or the budget says something illegal.
         DataError: If the data cannot be used.
         TeacherError: If the teacher cannot be used.
         ChangedDefinitionError: If the run folder was begun with another study, or from other
@@ -100,6 +109,8 @@ def search(
         RunError: If run folder or storage cannot be used.
     """
     quiet_optuna()
+    if workers is not None and workers < 0:
+        raise DefinitionError(f"workers must be at least 0, found {workers}")
     source = _resolve(study, n_trials=n_trials, seconds=seconds, smoke=smoke)
     folder = RunFolder(Path(run_dir) if run_dir else Path("runs") / source.name)
     watcher = listener or Silent()
@@ -107,9 +118,16 @@ def search(
         begins = fresh or not folder.exists
         earlier = _earlier(folder, source.spec, warm_start, begins=begins)
         if fresh:
-            folder.clear()
-        if folder.exists:
+            folder.check_own()
+        if begins:
+            if storage is not None:
+                storage = absolute_url(storage)
+                check_storage(storage)
+        else:
+            info = folder.read_info()
+            _check_same_storage(folder, info, storage)
             check_unchanged(folder, source.spec)
+            data_dir = data_dir or info.get("data_dir")
         prepared = prepare(
             source.spec,
             device=device,
@@ -119,6 +137,8 @@ def search(
             arrays=data,
             progress=watcher.preparing,
         )
+        if fresh:  # not before everything else is found to be in order
+            folder.clear()
         _open_folder(folder, source, prepared, earlier, storage=storage, data_dir=data_dir)
         n_workers = default_workers(prepared.device.type) if workers is None else workers
         told = telling(source.spec, earlier, begins=begins)
@@ -147,8 +167,15 @@ def _resolve(
         spec, name = spec.smoke(), f"{name}-smoke"
     if n_trials is not None or seconds is not None:
         trials = spec.budget.trials if n_trials is None and seconds is None else n_trials
-        spec = spec.model_copy(update={"budget": Budget(trials=trials, seconds=seconds)})
+        spec = spec.model_copy(update={"budget": _budget(trials, seconds)})
     return _Source(spec, name, files)
+
+
+def _budget(trials: int | None, seconds: float | None) -> Budget:
+    for name, number in (("trials", trials), ("seconds", seconds)):
+        if number is not None and not number > 0:
+            raise DefinitionError(f"a budget is of more than 0 {name}, found {number:g}")
+    return Budget(trials=trials, seconds=seconds)
 
 
 def _earlier(
@@ -165,6 +192,13 @@ def _space_file(study: Path) -> dict[str, Path]:
     return {"space.toml": find("search_spaces", named, beside=study)}
 
 
+def _check_same_storage(folder: RunFolder, info: Mapping[str, Any], storage: str | None) -> None:
+    kept = absolute_url(info["storage"])
+    if storage is not None and absolute_url(storage) != kept:
+        raise RunError(f"{folder.path} keeps its trials in another storage than --storage says")
+    check_file(kept)
+
+
 def _open_folder(
     folder: RunFolder,
     source: _Source,
@@ -174,20 +208,17 @@ def _open_folder(
     storage: str | None,
     data_dir: str | Path | None,
 ) -> None:
-    """Create the run folder, or check that its storage, data and teacher are the same."""
+    """Create the run folder, or check that its data and teacher are the same."""
     if folder.exists:
         info = folder.read_info()
-        if storage is not None and storage != info["storage"]:
-            raise RunError(
-                f"{folder.path} keeps its trials in another storage than --storage says"
-            )
         check_unchanged(folder, source.spec, prepared=prepared)
         folder.create(source.spec, definitions=source.files)
+        Ledger(info["storage"], info["study_name"]).close()
     else:
         folder.create(source.spec, definitions=source.files)
         keep_runs(folder, earlier)
         info = describe_run(folder, prepared, storage=storage, data_dir=data_dir)
-    Ledger(info["storage"], info["study_name"], objectives=source.spec.objectives).close()
+        Ledger(info["storage"], info["study_name"], objectives=source.spec.objectives).close()
     folder.write_info(info)
 
 
@@ -220,10 +251,9 @@ def _session(
         is_interrupted = False
         try:
             loop.run()
+            measure_test(folder, ledger, prepared)
         except KeyboardInterrupt:
             is_interrupted = True
-        if not is_interrupted:
-            measure_test(folder, ledger, prepared)
     folder.write_info({**info, "ended": now(), "interrupted": is_interrupted})
 
 
@@ -231,11 +261,15 @@ def _session(
 def _locked(folder: RunFolder) -> Iterator[None]:
     """Keep a second search out of the same folder."""
     path = folder.path.with_name(f".{folder.path.name}.lock")
+    lock = filelock.FileLock(path, timeout=0)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(path, timeout=0):
-            yield
+        lock.acquire()
     except filelock.Timeout as error:
         raise RunError(f"another search is running in {folder.path}") from error
     except OSError as error:
         raise RunError(f"{path.parent} cannot be written: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        lock.release()

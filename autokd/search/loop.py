@@ -197,12 +197,11 @@ class Loop:
     def _begin_next(self) -> None:
         if self._retries:
             earlier, proposal = self._retries.pop(0)
-            slot, attempt = earlier.slot, earlier.attempt + 1
+            slot, attempt, seed = earlier.slot, earlier.attempt + 1, earlier.seed
         else:
             slot, attempt = self._next_slot(), 0
-            proposal = self._ahead or self._proposer.propose(slot)
-            self._ahead = None
-        seed = slot_seed(self._spec.seed, slot)
+            proposal, self._ahead = self._ahead or self._proposer.propose(slot), None
+            seed = slot_seed(self._spec.seed, slot)
         record = proposal.record(slot, attempt, seed=seed, at_s=self.elapsed_s)
         try:
             family = self._draw(proposal.point, seed)
@@ -289,7 +288,8 @@ class Loop:
         """Close what is running so that a later session retries it."""
         for record in self._board.running:
             closed = record.ended("interrupted", at_s=self.elapsed_s, reason="interrupted")
-            self._ledger.finish(closed)
+            if self._ledger.is_open(record.slot):  # else its end was just being written
+                self._ledger.finish(closed)
 
     def _keep(self, record: Record) -> None:
         self._board.keep(record)

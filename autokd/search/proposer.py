@@ -148,10 +148,27 @@ class Proposer:
             case "stopped" | "repeated":
                 pass
             case "infeasible":
-                self._running(number).set_constraint("size", violation or 0.0)
+                pass
             case _:
                 state = TrialState.FAIL
+        for name, excess in self._excess(record, violation).items():
+            self._running(number).set_constraint(name, excess)
         end_trial(self._copy, number, state, values=values)
+
+    def _excess(self, record: Record, violation: float | None) -> dict[str, float]:
+        """Say how far a slot's students exceed a bound that holds before training; <= 0 if not.
+
+        Previews foresee every such bound but that on latency, which is measured of what is begun.
+        There autokd's own sampler learns as much from those that keep it: from refusals alone a
+        model would take all points for refused.
+        """
+        bound = self._spec.constraints.max_latency_s
+        is_foreseen = self._is_guided and self._draw is not None and not record.cost
+        if record.outcome == "infeasible" and not is_foreseen:
+            return {"size": violation or 0.0}
+        if self._is_guided and bound and "latency_s" in record.cost:
+            return {"size": record.cost["latency_s"] / bound - 1}
+        return {}
 
     @property
     def _is_guided(self) -> bool:

@@ -30,6 +30,7 @@ __all__ = ["check_unchanged", "describe_run", "now"]
 _PACKAGES = ("networkx", "numpy", "optuna", "torch", "torchvision")
 _FREE: dict[str, bool | set[str]] = {
     "title": True,
+    "search_space": {"title"},
     "budget": True,
     "training": set(COST_OPTIONS),
 }

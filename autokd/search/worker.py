@@ -3,11 +3,14 @@
 ``python -m autokd.search.worker PIPE FOLDER DEVICE THREADS``: not a command for people.
 """
 
+import os
 import signal
 import sys
+import time
 import traceback
 from multiprocessing.connection import Connection
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import torch
@@ -17,7 +20,9 @@ from autokd.errors import TrialError
 from autokd.runs import RungResult
 from autokd.search.trial import run_trial
 
-__all__ = ["main", "serve"]
+__all__ = ["end_with", "main", "serve"]
+
+_WATCHED_EVERY_S = 1.0
 
 
 def main(arguments: list[str]) -> None:
@@ -27,6 +32,7 @@ def main(arguments: list[str]) -> None:
         arguments: File descriptor of the pipe, folder of the prepared study, device, CPU threads.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with(os.getppid())
     descriptor, folder, device, threads = arguments
     torch.set_num_threads(int(threads))
     connection: Connection[Any, Any] = Connection(int(descriptor))
@@ -37,6 +43,23 @@ def main(arguments: list[str]) -> None:
             serve(study, connection)
     except (EOFError, ConnectionError):
         return  # the search has ended, or was killed
+
+
+def end_with(parent: int) -> None:
+    """End this process soon after another one, even one that was killed and can tell nobody.
+
+    The pipe says so too, but is only read at the next rung.
+
+    Args:
+        parent: Process that started this one.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_WATCHED_EVERY_S)
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 def serve(study: PreparedStudy, connection: "Connection[Any, Any]") -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+import autokd.diagnose
 from autokd.cli.diagnose import parse_fractions
 from autokd.errors import DefinitionError
 
@@ -50,3 +51,13 @@ def test_fractions_are_read_as_ratios_and_decimals() -> None:
 def test_fractions_that_are_no_numbers_are_refused(text: str) -> None:
     with pytest.raises(DefinitionError, match="is not a number such as 1/8"):
         parse_fractions(text)
+
+
+def test_where_the_page_goes_is_checked_before_anything_is_trained(
+    run_cli: Any, tiny_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(autokd.diagnose, "diagnose", lambda *_, **__: pytest.fail("trained"))
+    for output in ("numbers.json", "."):
+        said = run_cli("diagnose", "--output", output)
+        assert said.code == 2
+        assert output in said.err

@@ -153,3 +153,46 @@ def test_help_says_which_samplers_learn_from_an_earlier_run(run_cli: Any) -> Non
     said = " ".join(run_cli("search", "--help").out.replace("\u2502", " ").split())
     assert "--warm-start" in said
     assert "other samplers take the front alone" in said
+
+
+def test_an_interrupted_search_resumes_with_the_budget_that_it_was_given(
+    run_cli: Any, tiny_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tiny_run.rename("runs/my own")
+    (folder / "run.json").write_text(
+        json.dumps({**load_run(folder).info, "interrupted": True, "storage": None})
+    )
+    monkeypatch.setattr(autokd.search, "search", lambda *_args, **_kwargs: load_run(folder))
+    said = run_cli("search", "tiny.toml", "--trials", "200", "--seconds", "60")
+    options = "--run-dir 'runs/my own' --trials 200 --seconds 60.0"
+    assert f"Resume:   autokd search tiny.toml {options}" in said.out
+
+
+def test_names_with_brackets_are_shown_as_they_are(run_cli: Any, tiny_study: Path) -> None:
+    text = tiny_study.read_text().replace('title = "Tiny"', 'title = "Tiny [/x] [red]"')
+    Path("a[red].toml").write_text(text)
+    said = run_cli("search", "a[red].toml", "--workers", "0")
+    assert said.code == 0, said.err
+    assert "autokd searches a[red].toml" in said.out
+    assert "Pareto front of Tiny [/x] [red]" in said.out
+    assert "Report:   runs/a[red]/report.html" in said.out
+
+
+@pytest.mark.parametrize("options", [("--trials", "0"), ("--seconds", "-1"), ("--workers", "-1")])
+def test_a_number_that_means_nothing_is_one_line(
+    run_cli: Any, tiny_study: Path, options: tuple[str, str]
+) -> None:
+    said = run_cli("search", "tiny.toml", *options)
+    assert said.code == 2
+    assert len(said.err.splitlines()) == 1
+
+
+def test_a_run_in_the_current_folder(
+    run_cli: Any, tiny_study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    assert run_cli("search", "../tiny.toml", "--workers", "0", "--run-dir", ".").code == 0
+    said = run_cli("export", ".", "--format", "config")
+    assert said.out.strip().startswith("students/here-000")

@@ -24,3 +24,8 @@ def test_a_path_that_cannot_be_written_is_named(diagnosis: Diagnosis, tmp_path: 
     (tmp_path / "file").write_text("")
     with pytest.raises(ReportError, match="cannot be written"):
         write_diagnosis(diagnosis, tmp_path / "file" / "mine.html")
+
+
+def test_the_page_cannot_be_a_folder(diagnosis: Diagnosis, tmp_path: Path) -> None:
+    with pytest.raises(DiagnosisError, match="is a folder; name a file in it"):
+        write_diagnosis(diagnosis, tmp_path)

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from importlib import import_module
 
 import pytest
 
@@ -104,3 +105,13 @@ def test_the_bound_holds_for_the_student_that_is_exported_not_for_the_mean_of_it
     with pytest.raises(ExportError, match=f"has {params:,}"):
         choose(run, max_params=params - 1)
     assert count_params(graph, data_facts(run).shape) == params
+
+
+def test_under_a_bound_the_most_accurate_is_taken_unless_a_rule_is_named(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = import_module("autokd.export.choose")  # the room has a function of that name
+    monkeypatch.setattr(module, "knee", lambda _top1, _params: 0)
+    assert choose(run) == SMALL
+    assert choose(run, max_params=10**9) == LARGE
+    assert choose(run, best="knee", max_params=10**9) == SMALL

@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,7 @@ from autokd.graphs import GENERATORS, ArchGraph, InputShape, cost
 from autokd.parameters import Value
 from autokd.pareto import Axis
 from autokd.report.gathered import Gathered, gather
-from autokd.runs import analysis
-from autokd.runs.ranking import rung_correlation
+from autokd.runs.findings import Findings
 from autokd.runs.record import Record, RungResult
 from autokd.space import CategoricalDomain, Dimension, FixedDomain
 from autokd.study import StudySpec, read_study
@@ -26,6 +25,10 @@ SHAPE = InputShape(1, 8, 10)
 TOP1 = {"metric": "top1", "direction": "maximize", "reference": 0.2}
 PARAMS = {"metric": "params", "direction": "minimize", "reference": 2e5}
 MACS = {"metric": "macs", "direction": "minimize", "reference": 1e9}
+PEAK = {"metric": "peak_bytes", "direction": "minimize", "reference": 1e7}
+LATENCY = {"metric": "latency_s", "direction": "minimize", "reference": 1.0}
+ECE = {"metric": "ece", "direction": "minimize", "reference": 0.5}
+KL = {"metric": "kl", "direction": "minimize", "reference": 2.0}
 
 STUDY: dict[str, Any] = {
     "title": "Digits: small students of a resnet20",
@@ -60,7 +63,10 @@ STUDY: dict[str, Any] = {
 
 @dataclass
 class FakeRun:
-    """What the report asks of a run, answered from records."""
+    """What the report asks of a run, answered by the findings from its records.
+
+    Importance is as it was given, since to find it takes seconds, and graphs are not in files.
+    """
 
     folder: Path
     spec: StudySpec
@@ -96,49 +102,47 @@ class FakeRun:
         }
     )
 
+    @cached_property
+    def found(self) -> Findings:
+        tests = {str(slot): {"top1": top1} for slot, top1 in self.tests.items()}
+        info = {**self.info, "teacher": self.teacher}
+        return Findings(self.folder, spec=self.spec, info=info, records=self.records, tests=tests)
+
     @property
     def axes(self) -> tuple[Axis, ...]:
-        return self.spec.axes
+        return self.found.axes
 
     @property
     def first_metric(self) -> str:
-        return "top1"
+        return self.found.first_metric
 
     @property
     def size_metric(self) -> str:
-        return "params"
+        return self.found.size_metric
 
     def trials(self) -> pd.DataFrame:
-        return analysis.trials_table(self.records)
+        return self.found.trials()
 
     def front(self) -> pd.DataFrame:
-        table = analysis.front_table(
-            self.trials(),
-            self.axes,
-            self.size_metric,
-            min_top1=self.spec.constraints.min_top1,
-        )
-        return table.assign(test_top1=[self.tests.get(slot, np.nan) for slot in table["trial"]])
+        return self.found.front()
 
     def below(self) -> pd.DataFrame:
-        return analysis.below_table(self.trials(), self.spec.constraints.min_top1)
+        return self.found.below()
 
     def curves(self) -> pd.DataFrame:
-        return analysis.curves_table(self.records)
+        return self.found.curves()
 
     def hypervolume(self) -> pd.DataFrame:
-        min_top1 = self.spec.constraints.min_top1
-        return analysis.hypervolume_table(self.trials(), self.axes, min_top1=min_top1)
+        return self.found.hypervolume()
 
     def importance(self) -> Mapping[str, float]:
         return self.shares
 
     def rung_correlation(self) -> pd.DataFrame:
-        top = self.spec.fidelity.max_epochs
-        return rung_correlation(self.curves(), self.first_metric, top=top)
+        return self.found.rung_correlation()
 
     def recall_changes(self) -> pd.DataFrame:
-        return analysis.recall_table(self.records)
+        return self.found.recall_changes()
 
     def graph(self, slot: int, /) -> ArchGraph:
         return self.students[slot]
@@ -229,6 +233,7 @@ def make_record(
         "params": float(measured.params),
         "macs": float(measured.macs),
         "peak_bytes": float(measured.peak_bytes),
+        **({"latency_s": 1e-9 * measured.macs} if spec.needs_latency else {}),
     }
     common: dict[str, Any] = {
         "slot": slot,
@@ -257,7 +262,7 @@ def make_record(
         top1 = float(np.clip(final - 0.3 / rung**1.3 + rng.normal(0, 0.004), 0.1, 1))
         metrics = {
             "top1": round(top1, 4),
-            "ece": 0.04,
+            "ece": round(0.02 + 0.5 * (1 - top1), 4),
             "nll": 0.1,
             "agreement": round(min(top1 + 0.004, 1), 4),
             "kl": round(1.2 * (1 - top1), 4),
@@ -282,6 +287,38 @@ def make_record(
         ended_s=4.0 * slot + rungs[-1].epochs * 0.4,
         **common,
     )
+
+
+def refused(run: FakeRun) -> FakeRun:
+    """Tell of a run of the same points that found no feasible student."""
+    records = [
+        Record(r.slot, 0, r.slot, r.point, "infeasible", reason="StudentTooSmall", ended_s=1.0)
+        for r in run.records
+    ]
+    return replace(run, records=records, tests={})
+
+
+def broken_off(run: FakeRun) -> FakeRun:
+    """Tell of a run that was interrupted in its first trial."""
+    first = Record(0, 0, 0, run.records[0].point).ended("interrupted", at_s=1.0)
+    return replace(run, records=[first], tests={})
+
+
+def without(run: FakeRun, *metrics: str) -> FakeRun:
+    """Tell of a run of an earlier version, which did not measure some metrics."""
+
+    def kept(found: Mapping[str, float]) -> dict[str, float]:
+        return {name: value for name, value in found.items() if name not in metrics}
+
+    records = [
+        replace(
+            r,
+            cost=kept(r.cost),
+            rungs=tuple(replace(rung, metrics=kept(rung.metrics)) for rung in r.rungs),
+        )
+        for r in run.records
+    ]
+    return replace(run, records=records)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,19 @@ import pytest
 
 from autokd.report.front import front_figure
 from autokd.report.gathered import POINT_LIMIT, gather
-from tests.report.conftest import MACS, PARAMS, TOP1, FakeRun, MakeRun
+from tests.report.conftest import (
+    ECE,
+    KL,
+    LATENCY,
+    MACS,
+    PARAMS,
+    PEAK,
+    TOP1,
+    FakeRun,
+    MakeRun,
+    refused,
+    without,
+)
 
 
 def traces(figure: Any) -> dict[str, Any]:
@@ -150,6 +162,97 @@ def test_two_sizes_with_a_bound_on_top1_are_no_staircase(make_run: MakeRun) -> N
     figure = front_figure(gather([run]))
     assert figure is not None
     assert traces(figure)["front (validation)"].mode == "markers"
+
+
+@pytest.mark.parametrize(
+    ("objectives", "lacks"),
+    [
+        ([TOP1, LATENCY], ()),
+        ([LATENCY], ()),
+        ([KL, PARAMS], ("kl", "cev")),
+        ([TOP1, KL], ("kl", "cev")),
+        ([ECE, PEAK], ("ece", "peak_bytes")),
+    ],
+)
+def test_a_run_without_the_metrics_of_the_first_is_left_out(
+    make_run: MakeRun, objectives: list[dict[str, object]], lacks: tuple[str, ...]
+) -> None:
+    changes: dict[str, Any] = {"objectives": objectives, "constraints": {"min_top1": 0.2}}
+    first, other = make_run("first", **changes), without(make_run("other", n_trials=24), *lacks)
+    one, both = gather([first]), gather([first, other])
+    if objectives == [LATENCY]:  # which is the size, and top1 over it shows nothing of the other
+        assert (both[0].size, both[0].quality) == ("latency_s", "top1")
+    figure = front_figure(both)
+    assert figure is not None
+    assert [trace.name for trace in figure.data if trace.showlegend is not False] == ["first"]
+    alone = front_figure(one)
+    assert alone is not None
+    assert figure.layout.yaxis.range == alone.layout.yaxis.range
+    turned = front_figure(both[::-1])
+    assert turned is not None
+    assert [trace.name for trace in turned.data if trace.showlegend is not False] == [
+        "other",
+        "first",
+    ]
+
+
+@pytest.mark.parametrize("objectives", [[TOP1, PEAK], [ECE, PARAMS], [ECE, LATENCY]])
+@pytest.mark.parametrize("is_empty", [True, False])
+def test_a_run_that_found_nothing_is_left_out_whatever_the_axes(
+    make_run: MakeRun, objectives: list[dict[str, object]], is_empty: bool
+) -> None:
+    nothing = make_run("b", n_trials=0) if is_empty else refused(make_run("b", n_trials=3))
+    figure = front_figure(gather([make_run("a", n_trials=24, objectives=objectives), nothing]))
+    assert figure is not None
+    assert [trace.name for trace in figure.data if trace.showlegend is not False] == ["a"]
+    turned = gather([nothing, make_run("a", n_trials=24, objectives=objectives)])
+    figure = front_figure(turned)
+    assert figure is not None
+    assert [trace.name for trace in figure.data if trace.showlegend is not False] == ["a"]
+
+
+def test_students_that_lack_a_metric_of_the_axes_are_no_points(make_run: MakeRun) -> None:
+    (read,) = gather([make_run(objectives=[TOP1, PEAK])])
+    slot = read.front["trial"].iloc[1]
+    part = replace(
+        read,
+        front=read.front.assign(
+            peak_bytes=read.front["peak_bytes"].where(read.front["trial"] != slot)
+        ),
+    )
+    figure = front_figure([part, part])
+    assert figure is not None
+    (line, _) = [trace for trace in figure.data if trace.showlegend is not False]
+    assert len(line.x) == len(read.front) - 1
+    assert np.isfinite(line.x).all()
+
+
+def test_scale_and_direction_are_the_first_runs_even_if_it_found_nothing(
+    make_run: MakeRun,
+) -> None:
+    other = make_run("other", n_trials=24)
+    figure = front_figure(gather([make_run("x", n_trials=0, objectives=[ECE, PEAK]), other]))
+    assert figure is not None
+    assert figure.layout.xaxis.type == "log"
+    spread = gather([make_run("x", n_trials=0, objectives=[ECE, PEAK]), other])
+    wide = spread[1].front.assign(ece=np.linspace(0, 1, len(spread[1].front)))
+    figure = front_figure([spread[0], replace(spread[1], front=wide)])
+    assert figure is not None
+    assert not figure.layout.updatemenus  # the last ten points of an error are no goal
+
+
+def test_an_error_has_the_front_below_and_no_zoom(make_run: MakeRun) -> None:
+    (read,) = gather([make_run(objectives=[ECE, PARAMS])])
+    figure = front_figure([read])
+    assert figure is not None
+    assert figure.layout.yaxis.title.text == "ece (calibration error) (validation)"
+    line = traces(figure)["front (validation)"]
+    assert list(line.y) == sorted(read.front["ece"], reverse=True)
+    assert list(line.x) == sorted(read.front["params"])
+    wide = replace(read, front=read.front.assign(ece=np.linspace(0, 1, len(read.front))))
+    figure = front_figure([wide])
+    assert figure is not None
+    assert not figure.layout.updatemenus
 
 
 def test_label_of_a_run_is_escaped(make_run: MakeRun) -> None:

@@ -6,9 +6,7 @@ import pytest
 from autokd.pages.theme import new_figure
 from autokd.report.front_axes import add_zoom, quality_range, size_scale
 from autokd.report.gathered import Gathered, gather
-from tests.report.conftest import PARAMS, TOP1, FakeRun, MakeRun
-
-ECE = {"metric": "ece", "direction": "minimize", "reference": 0.5}
+from tests.report.conftest import ECE, TOP1, FakeRun, MakeRun
 
 
 def test_range_holds_front_test_and_teacher(gathered: Gathered) -> None:
@@ -80,11 +78,27 @@ def test_no_zoom_for_a_front_of_similar_students(gathered: Gathered) -> None:
     assert not figure.layout.updatemenus
 
 
-def test_no_zoom_for_an_error(make_run: MakeRun) -> None:
-    (read,) = gather([make_run(objectives=[ECE, PARAMS])])
-    spread = replace(
-        read, quality="ece", front=read.front.assign(ece=np.linspace(0, 1, len(read.front)))
+def test_a_metric_that_one_run_lacks_is_spanned_by_the_others(
+    make_run: MakeRun, gathered: Gathered
+) -> None:
+    (read,) = gather([make_run(objectives=[ECE])])
+    lacking = replace(
+        gathered,
+        trials=gathered.trials.assign(ece=np.nan, params=np.nan),
+        front=gathered.front.assign(ece=np.nan),
     )
+    assert quality_range([lacking, read], "ece") == quality_range([read], "ece")
+    assert size_scale([gathered, lacking], "params") == size_scale([gathered], "params")
     figure = new_figure(height=100, x={}, y={})
-    add_zoom(figure, [spread], "ece")
+    add_zoom(figure, [lacking], "ece")
     assert not figure.layout.updatemenus
+
+
+def test_a_metric_that_no_run_has_is_shown_from_0_to_1(gathered: Gathered) -> None:
+    nothing = {"ece": np.nan, "params": np.nan}
+    lacking = replace(
+        gathered, trials=gathered.trials.assign(**nothing), front=gathered.front.assign(**nothing)
+    )
+    low, high = quality_range([lacking], "ece")
+    assert low < 0 < 1 < high
+    assert size_scale([lacking], "params")["type"] == "log"

@@ -4,7 +4,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from autokd.report.gains import Gain
+from autokd.report.gains import Gain, gains
 from autokd.report.gathered import Gathered, gather
 from autokd.report.method_tables import (
     CLASS_LIMIT,
@@ -16,7 +16,7 @@ from autokd.report.method_tables import (
     student_table,
 )
 from autokd.report.rounding import MISSING
-from tests.report.conftest import STUDY, MakeRun
+from tests.report.conftest import STUDY, FakeRun, MakeRun
 
 FIXED: dict[str, Any] = {
     **STUDY["search_space"],
@@ -82,6 +82,32 @@ def test_all_students_are_compared_at_the_first_rung(gathered: Gathered) -> None
     assert row["top1"] == reached.loc[row["trial"], "top1"]
     (whole,) = gathered.trials[gathered.trials["trial"] == row["trial"]].to_dict("records")
     assert (row["params"], row["kd.method"]) == (whole["params"], whole["kd.method"])
+
+
+def _taken_up(run: FakeRun) -> FakeRun:
+    """Let later trials repeat each finished trial of a run twice, and continue a stopped one."""
+    complete = [record for record in run.records if record.outcome == "complete"]
+    stopped = next(record for record in run.records if record.outcome == "stopped")
+    later = [replace(record, slot=slot) for slot, record in enumerate(2 * complete, start=100)]
+    repeats = [
+        replace(record, rungs=()).repeating(earlier, at_s=500.0)
+        for record, earlier in zip(later, 2 * complete, strict=True)
+    ]
+    onward = replace(stopped, slot=99, rungs=(), outcome="running").continuing(stopped)
+    top = replace(complete[0].rungs[-1], seconds=1.0)
+    onward = onward.with_rung(top).ended("complete", at_s=400.0)
+    return replace(run, records=[*run.records, onward, *repeats])
+
+
+def test_what_another_trial_showed_at_the_first_rung_counts_once(
+    run: FakeRun, gathered: Gathered
+) -> None:
+    taken_up = _taken_up(run)
+    (more,) = gather([taken_up])
+    assert len(more.curves) > len(gathered.curves)
+    pd.testing.assert_frame_equal(at_first_rung(more), at_first_rung(gathered))
+    assert gains(at_first_rung(more)) == gains(at_first_rung(gathered))
+    assert set(finished(more)["trial"]) == {99, *finished(gathered)["trial"]}
 
 
 def test_runs_from_before_a_metric_was_measured_have_no_column_of_it(gathered: Gathered) -> None:

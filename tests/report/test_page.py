@@ -9,7 +9,20 @@ import pytest
 from autokd.report import write_report
 from autokd.report.gathered import gather
 from autokd.report.page import page
-from tests.report.conftest import MACS, PARAMS, TOP1, FakeRun, MakeRun
+from tests.report.conftest import (
+    ECE,
+    KL,
+    LATENCY,
+    MACS,
+    PARAMS,
+    PEAK,
+    TOP1,
+    FakeRun,
+    MakeRun,
+    broken_off,
+    refused,
+    without,
+)
 
 EVIL = (
     "</script><script>document.title='hit'</script><img src=x onerror=\"document.title='hit'\"><b>"
@@ -92,6 +105,41 @@ def test_several_runs_have_a_comparison_and_a_section_each(make_run: MakeRun) ->
     assert "<h2>second</h2>" in html
     anchors = re.findall(r' id="([^"]+)"', html)
     assert len(set(anchors)) == len(anchors)
+
+
+@pytest.mark.parametrize(
+    "objectives", [[ECE, PARAMS], [ECE], [KL, PEAK], [TOP1, LATENCY], [ECE, TOP1]]
+)
+def test_a_run_in_which_no_trial_reached_a_rung_has_a_page(
+    make_run: MakeRun, objectives: list[dict[str, object]]
+) -> None:
+    run = make_run(n_trials=3, objectives=objectives)
+    for lost, state in ((refused(run), "infeasible"), (broken_off(run), "interrupted")):
+        html = without_scripts(page(gather([lost])))
+        assert "No feasible trial has finished the top rung." in html
+        assert "No rung was reached." in html
+        assert state in html
+
+
+@pytest.mark.parametrize(
+    ("objectives", "others"),
+    [
+        ([TOP1, LATENCY], [TOP1, PARAMS]),
+        ([ECE], [TOP1]),
+        ([KL, PARAMS], [TOP1]),
+        ([PARAMS], [ECE, PEAK]),
+    ],
+)
+def test_runs_of_different_metrics_share_a_page(
+    make_run: MakeRun, objectives: list[dict[str, object]], others: list[dict[str, object]]
+) -> None:
+    bounded = {"min_top1": 0.2}
+    first = make_run("first", n_trials=12, objectives=objectives, constraints=bounded)
+    other = without(make_run("other", n_trials=12, objectives=others), "kl", "cev")
+    nothing = refused(make_run("nothing", n_trials=3, objectives=others))
+    for runs in ([first, other, nothing], [nothing, first, other], [other, first]):
+        html = without_scripts(page(gather(runs)))
+        assert all(f"<h2>{run.folder.name}</h2>" in html for run in runs)
 
 
 def test_every_link_has_its_anchor(run: FakeRun) -> None:

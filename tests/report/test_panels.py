@@ -8,7 +8,7 @@ from autokd.report import panels, progress
 from autokd.report.gallery import DRAWING_LIMIT
 from autokd.report.gathered import IMPORTANCE_LIMIT, Gathered, gather
 from autokd.runs.importance import MAX_TRIALS
-from tests.report.conftest import TOP1, FakeRun, MakeRun
+from tests.report.conftest import LATENCY, TOP1, FakeRun, MakeRun, refused
 
 
 def all_panels(run: Gathered) -> list[Panel]:
@@ -46,6 +46,14 @@ def test_empty_run_says_in_every_panel_why_there_is_nothing(make_run: MakeRun) -
         assert isinstance(panel.body, str)
         assert panel.body.startswith('<p class="soft">')
         assert len(panel.body) > 30
+
+
+def test_a_front_that_no_other_run_can_be_drawn_on_says_so(make_run: MakeRun) -> None:
+    timed = refused(make_run("timed", n_trials=3, objectives=[TOP1, LATENCY]))
+    body = panels.front(gather([timed, make_run("plain", n_trials=24)])).body
+    assert "No trial that finished has the metrics of timed." in str(body)
+    nothing = panels.front(gather([timed, make_run("empty", n_trials=0)])).body
+    assert "No feasible trial has finished the top rung." in str(nothing)
 
 
 def test_cut_of_drawings_and_parameters_is_stated(long: Gathered) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from autokd.report.gathered import gather
 from autokd.report.parameters import AXIS_LIMIT, LINE_LIMIT, importance_figure, parallel_figure
-from tests.report.conftest import FakeRun, MakeRun
+from tests.report.conftest import ECE, PARAMS, FakeRun, MakeRun, broken_off, refused
 
 
 def test_largest_bar_is_on_top(run: FakeRun) -> None:
@@ -99,6 +99,23 @@ def test_one_complete_trial_is_no_figure(run: FakeRun) -> None:
     (read,) = gather([run])
     one = read.trials[read.trials["state"] == "complete"].head(1)
     assert parallel_figure(replace(read, trials=one)) is None
+
+
+def test_no_trial_at_a_rung_is_no_figure_whatever_the_quality(make_run: MakeRun) -> None:
+    run = make_run(n_trials=3, objectives=[ECE, PARAMS])
+    for lost in (refused(run), broken_off(run)):
+        assert parallel_figure(gather([lost])[0]) is None
+
+
+def test_lines_are_coloured_by_the_quality_the_best_alike(make_run: MakeRun) -> None:
+    (read,) = gather([make_run(objectives=[ECE, PARAMS])])
+    figure = parallel_figure(read)
+    assert figure is not None
+    (lines,) = figure.data
+    complete = read.trials[read.trials["state"] == "complete"]
+    assert list(lines.line.color) == complete["ece"].tolist()
+    assert lines.line.reversescale
+    assert lines.dimensions[-1].label == "ece"
 
 
 def test_a_parameter_that_no_finished_trial_has_is_no_axis(run: FakeRun) -> None:

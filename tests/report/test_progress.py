@@ -5,9 +5,17 @@ import pytest
 
 from autokd.report.gathered import gather
 from autokd.report.progress import best_figure, curves_figure, hypervolume_figure
-from tests.report.conftest import PARAMS, TOP1, FakeRun, MakeRun
-
-ECE = {"metric": "ece", "direction": "minimize", "reference": 0.5}
+from tests.report.conftest import (
+    ECE,
+    KL,
+    PARAMS,
+    TOP1,
+    FakeRun,
+    MakeRun,
+    broken_off,
+    refused,
+    without,
+)
 
 
 @pytest.mark.parametrize("over", ["trials", "seconds"])
@@ -79,7 +87,16 @@ def test_a_trial_below_min_top1_is_never_the_best_so_far(make_run: MakeRun) -> N
     assert figure.layout.yaxis.title.text == "params"
 
 
-def test_each_run_has_a_best_so_far_of_its_own(make_run: MakeRun) -> None:
+def test_trials_that_are_all_below_min_top1_have_no_best(make_run: MakeRun) -> None:
+    run = make_run(n_trials=24, objectives=[PARAMS], constraints={"min_top1": 0.9999})
+    figure = best_figure(gather([run]), over="trials")
+    assert figure is not None
+    assert [trace.name for trace in figure.data] == ["below min_top1"]
+
+
+def test_each_run_has_a_best_so_far_of_its_own_and_an_empty_one_has_none(
+    make_run: MakeRun,
+) -> None:
     runs = gather(
         [
             make_run("a", n_trials=24, objectives=[TOP1]),
@@ -90,12 +107,24 @@ def test_each_run_has_a_best_so_far_of_its_own(make_run: MakeRun) -> None:
     figure = best_figure(runs, over="trials")
     assert figure is not None
     shown = [trace.name for trace in figure.data if trace.showlegend is not False]
-    assert shown == ["best so far, a", "best so far, b", "best so far, c"]
+    assert shown == ["best so far, a", "best so far, c"]
 
 
 def test_best_figure_needs_a_complete_trial(make_run: MakeRun) -> None:
     empty = gather([make_run(n_trials=0, objectives=[TOP1])])
     assert best_figure(empty, over="trials") is None
+    for lost in (refused, broken_off):
+        (read,) = gather([lost(make_run(n_trials=3, objectives=[ECE]))])
+        assert best_figure([read], over="trials") is None
+        assert curves_figure(read) is None
+
+
+def test_a_run_that_lacks_the_objective_has_no_best_so_far(make_run: MakeRun) -> None:
+    kl = make_run("kl", n_trials=24, objectives=[KL])
+    old = without(make_run("old", n_trials=24), "kl")
+    figure = best_figure(gather([kl, old]), over="trials")
+    assert figure is not None
+    assert [trace.name for trace in figure.data] == ["complete", "best so far, kl"]
 
 
 def test_curves_tell_trials_below_min_top1_and_the_best_apart(make_run: MakeRun) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from autokd.report.gathered import POINT_LIMIT, Gathered, gather
 from autokd.report.story import conditions, counts, headline, notes
-from tests.report.conftest import MACS, PARAMS, TOP1, FakeRun, MakeRun
+from tests.report.conftest import LATENCY, MACS, PARAMS, TOP1, FakeRun, MakeRun
 
 
 def near(run: FakeRun, top1: float) -> FakeRun:
@@ -109,6 +109,14 @@ def test_different_axes_are_not_compared(make_run: MakeRun) -> None:
     runs = gather([make_run("a", n_trials=24), make_run("b", objectives=[TOP1, MACS])])
     assert headline(runs) == "2 runs laid over each other."
     assert any("hypervolumes cannot be compared" in note for note in notes(runs))
+
+
+def test_a_run_without_the_metrics_of_the_figure_is_named(make_run: MakeRun) -> None:
+    timed = make_run("timed", n_trials=24, objectives=[TOP1, LATENCY])
+    plain, empty = make_run("plain", n_trials=24), make_run("empty", n_trials=0)
+    (note,) = [note for note in notes(gather([timed, plain, empty])) if "has both" in note]
+    assert note.startswith("plain: no trial that finished has both top1 and latency_s")
+    assert not any("has both" in note for note in notes(gather([plain, timed, empty])))
 
 
 def test_counts_add_up(gathered: Gathered) -> None:

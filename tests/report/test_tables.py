@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from autokd.report.gathered import Gathered, gather
+from autokd.report.rounding import MISSING, exact
 from autokd.report.tables import (
     INTERVAL_LEAST,
     comparison_table,
@@ -14,9 +15,7 @@ from autokd.report.tables import (
     size_limits,
 )
 from autokd.runs import ranking
-from tests.report.conftest import MACS, PARAMS, TOP1, FakeRun, MakeRun
-
-KL = {"metric": "kl", "direction": "minimize", "reference": 2.0}
+from tests.report.conftest import KL, MACS, PARAMS, TOP1, FakeRun, MakeRun, without
 
 
 def test_front_table_has_a_row_per_student_with_its_numbers(gathered: Gathered) -> None:
@@ -57,6 +56,26 @@ def test_runs_of_one_objective_are_compared_by_it(make_run: MakeRun) -> None:
     assert table.headings[3] == "best top1"
     assert table.rows[0][3] == f"{runs[0].front['top1'].iloc[0]:.3f}"
     assert table.rows[1][3] == "–"  # noqa: RUF001
+
+
+@pytest.mark.parametrize(("objective", "best"), [(TOP1, "max"), (KL, "min"), (PARAMS, "min")])
+def test_the_best_value_of_a_front_of_several_objectives_is_found_on_all_of_it(
+    make_run: MakeRun, objective: dict[str, object], best: str
+) -> None:
+    metric, constraints = str(objective["metric"]), {"min_top1": 0.01}
+    alone = make_run("alone", n_trials=24, objectives=[objective], constraints=constraints)
+    several = make_run("several")
+    table = comparison_table(gather([alone, several]))
+    assert table.headings[3] == f"best {metric}"
+    values = several.front()[metric]
+    assert values.nunique() > 1
+    assert table.rows[1][3] == exact(metric, getattr(values, best)())
+
+
+def test_the_best_value_of_a_metric_that_a_run_lacks_is_missing(make_run: MakeRun) -> None:
+    alone = make_run("alone", n_trials=24, objectives=[KL])
+    table = comparison_table(gather([alone, without(make_run("old", n_trials=24), "kl")]))
+    assert [row[3] == MISSING for row in table.rows] == [False, True]
 
 
 def test_objectives_have_columns_and_unmeasured_tests_have_none(make_run: MakeRun) -> None:

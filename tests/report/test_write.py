@@ -7,7 +7,7 @@ import pytest
 
 from autokd.errors import ReportError
 from autokd.report import write_csv, write_png, write_report
-from tests.report.conftest import FakeRun, MakeRun
+from tests.report.conftest import LATENCY, TOP1, FakeRun, MakeRun, refused
 
 
 def test_report_is_one_file_below_8_megabytes(run: FakeRun, tmp_path: Path) -> None:
@@ -34,6 +34,16 @@ def test_csv_has_every_trial_of_every_run(make_run: MakeRun, tmp_path: Path) -> 
     measured = table[table["run"] == "a"].set_index("trial")["test_top1"].dropna()
     expected = runs[0].front().set_index("trial")["test_top1"]
     pd.testing.assert_series_equal(measured, expected.sort_index())
+
+
+def test_csv_of_runs_of_different_metrics_has_the_columns_of_all(
+    make_run: MakeRun, tmp_path: Path
+) -> None:
+    timed = make_run("timed", n_trials=8, objectives=[TOP1, LATENCY])
+    runs = [make_run("plain", n_trials=8), timed, refused(make_run("none", n_trials=3))]
+    table = pd.read_csv(write_csv(runs, tmp_path / "trials.csv"))
+    measured = table.groupby("run")["latency_s"].count().to_dict()
+    assert measured == {"none": 0, "plain": 0, "timed": timed.trials()["latency_s"].count()}
 
 
 @pytest.mark.parametrize("write", [write_report, write_csv, write_png])

@@ -15,6 +15,7 @@ from autokd.runs.analysis import (
     trials_table,
 )
 from autokd.runs.record import Record, RungResult
+from autokd.sections import METRICS
 
 AXES = (Axis("top1", "maximize", "linear", 0.2), Axis("params", "minimize", "log10", 1e6))
 
@@ -107,6 +108,17 @@ def test_metrics_that_no_record_has_are_no_columns() -> None:
     for table in (trials_table([old, new]), curves_table([old, new])):
         assert table["kl"].isna().tolist() == [True, False]
         assert (table["cev"][1], table["sde"][1]) == (0.2, 0.1)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_metrics_that_are_asked_for_have_a_column_even_if_no_record_has_them(metric: str) -> None:
+    refused = Record(0, 0, 0, {"kd.method": "kd"}, "infeasible", cost={"params": 10.0})
+    for records in ([refused], []):
+        table = trials_table(records, [metric])
+        assert metric in table
+        assert set(table) == {*trials_table(records), metric}
+        assert table.columns.is_unique
+    assert np.isnan(trials_table([refused], ["ece"])["ece"][0])
 
 
 def test_cost_stands_in_for_metrics_before_the_first_rung() -> None:

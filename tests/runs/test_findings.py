@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -7,7 +8,7 @@ from autokd.constraints import Constraints
 from autokd.errors import RunError
 from autokd.runs import Record, RunFolder, RungResult, load_run
 from autokd.runs.findings import Findings
-from autokd.study import StudySpec
+from autokd.study import Objective, StudySpec
 
 
 def _findings(spec: StudySpec, *, tests: dict[str, dict[str, float]] | None = None) -> Findings:
@@ -69,6 +70,32 @@ def test_a_study_of_size_alone_is_judged_by_top1_and_has_one_best(spec: StudySpe
     assert (found.first_metric, found.size_metric) == ("top1", "params")
     assert list(found.front()["trial"]) == [0]
     assert list(found.rung_correlation()["epochs"]) == [1]
+
+
+def test_objectives_are_columns_before_any_trial_has_reached_a_rung(spec: StudySpec) -> None:
+    kl = Objective(metric="kl", direction="minimize", reference=2.0)
+    latency = Objective(metric="latency_s", direction="minimize", reference=1.0)
+    changed = spec.model_copy(update={"objectives": (kl, latency)})
+    refused = Record(0, 0, 0, {"kd.temperature": 2.0}).ended("infeasible", at_s=1.0)
+    for records in ([refused], []):
+        found = Findings(Path("x"), spec=changed, info={}, records=records, tests={})
+        assert (found.first_metric, found.size_metric) == ("kl", "latency_s")
+        for table in (found.trials(), found.front(), found.below()):
+            assert table[["kl", "latency_s"]].isna().all(axis=None)
+        assert found.front().empty
+
+
+def test_a_repeated_trial_adds_nothing_to_the_rung_correlation(spec: StudySpec) -> None:
+    found = _findings(spec)
+    repeats = [
+        replace(record, slot=slot, rungs=()).repeating(record, at_s=9.0)
+        for slot, record in enumerate(4 * found.records, start=3)
+    ]
+    records = [*found.records, *repeats]
+    more = Findings(Path("x"), spec=spec, info={}, records=records, tests={})
+    assert len(more.curves()) == 5 * len(found.curves())
+    assert list(more.rung_correlation()["n"]) == [3]
+    pd.testing.assert_frame_equal(more.rung_correlation(), found.rung_correlation())
 
 
 def test_a_table_that_its_reader_changes_stays_as_it_was(spec: StudySpec) -> None:

@@ -1,3 +1,4 @@
+import json
 import os
 from pathlib import Path
 
@@ -5,6 +6,7 @@ import pytest
 
 from autokd.errors import RunError
 from autokd.graphs import ArchGraph, Node
+from autokd.runs import Ledger
 from autokd.runs.folder import RunFolder, latest_run
 from autokd.study import StudySpec
 
@@ -134,3 +136,46 @@ def test_what_a_run_began_from_is_kept_and_forgotten(tmp_path: Path, spec: Study
     (folder.path / "warm.json").write_text("{")
     with pytest.raises(RunError, match=r"warm.json is damaged: Expecting"):
         folder.read_warm()
+
+
+def test_a_folder_that_is_moved_names_its_own_ledger(tmp_path: Path, spec: StudySpec) -> None:
+    folder = _begun(tmp_path / "run", spec)
+    assert json.loads((folder.path / "run.json").read_text())["storage"] is None
+    moved = RunFolder(folder.path.rename(tmp_path / "moved"))
+    assert moved.read_info() == {"storage": moved.database}
+    assert moved.database.endswith("/moved/study.db")
+
+
+def test_of_a_run_of_an_earlier_version_the_ledger_inside_is_meant(
+    tmp_path: Path, spec: StudySpec
+) -> None:
+    folder = _begun(tmp_path / "run", spec)
+    (folder.path / "run.json").write_text('{"storage": "sqlite:////elsewhere/run/study.db"}')
+    assert folder.read_info() == {"storage": "sqlite:////elsewhere/run/study.db"}
+    (folder.path / "study.db").touch()
+    assert folder.read_info() == {"storage": folder.database}
+
+
+def test_another_storage_stays_the_one_that_was_named(tmp_path: Path, spec: StudySpec) -> None:
+    folder = _begun(tmp_path / "run", spec)
+    (folder.path / "study.db").touch()
+    folder.write_info({"storage": "postgresql://host/db"})
+    assert folder.read_info() == {"storage": "postgresql://host/db"}
+
+
+@pytest.mark.parametrize("name", ["a?b", "a%41", "a#b", "a b"])
+def test_a_folder_may_have_any_name(name: str, tmp_path: Path, spec: StudySpec) -> None:
+    folder = _begun(tmp_path / name, spec)
+    Ledger(folder.database, "s", objectives=spec.objectives).close()
+    assert (folder.path / "study.db").is_file()
+
+
+def test_the_current_folder_has_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert RunFolder(Path()).path == tmp_path.resolve()
+
+
+def test_a_file_is_no_run_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(RunError, match="file is not a run folder"):
+        RunFolder(tmp_path / "file").clear()

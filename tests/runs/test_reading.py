@@ -45,15 +45,15 @@ def test_records_are_those_that_optuna_reads(url: str) -> None:
     study = optuna.load_study(study_name="mine", storage=url)
     expected = [Record.from_dict(trial.user_attrs[ATTRIBUTE]) for trial in study.trials]
     assert [record.slot for record in expected] == [2, 0, 1]
-    assert last_attempts(ledger.texts()) == sorted(expected, key=lambda record: record.slot)
+    assert ledger.records() == sorted(expected, key=lambda record: record.slot)
 
 
 def test_the_last_attempt_at_a_slot_counts(url: str) -> None:
     ledger = _ledger(url, "mine")
     ledger.finish(_begin(ledger, 0).ended("interrupted", at_s=1.0))
     _begin(ledger, 0, attempt=1)
-    assert [record.attempt for record in last_attempts(ledger.texts())] == [1]
-    assert len(ledger.texts()) == 2
+    assert [record.attempt for record in ledger.records()] == [1]
+    assert len(ledger.trials()) == 2
 
 
 def test_other_studies_attributes_and_hands_are_left_out(url: str) -> None:
@@ -62,8 +62,8 @@ def test_other_studies_attributes_and_hands_are_left_out(url: str) -> None:
     _begin(mine, 0)
     study = mine.study()
     study.enqueue_trial(PARAMS, user_attrs={"theirs": 1})
-    assert [json.loads(text)["slot"] for text in mine.texts()] == [0]
-    assert [json.loads(text)["slot"] for text in other.texts()] == [5]
+    assert [record.slot for record in mine.records()] == [0]
+    assert [record.slot for record in other.records()] == [5]
     engine = create_engine(url, poolclass=NullPool)
     assert read_texts(engine, study._study_id, key="theirs") == ["1"]
     assert read_texts(engine, study._study_id, key="unknown") == []
@@ -88,13 +88,16 @@ def test_whatever_is_written_changes_what_a_reader_reads(
     writer.close()
     assert all(a != b for at, a in enumerate(seen) for b in seen[:at])
     assert seen[0] == ([], {})
-    assert seen[-1] == (writer.texts(), {"0": {"top1": 0.4}}) == reader.read()
+    texts, tests = seen[-1]
+    assert last_attempts(texts) == Ledger(url, "mine").records()
+    assert tests == {"0": {"top1": 0.4}}
+    assert seen[-1] == reader.read()
 
 
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("sqlite:////nowhere/at/all/study.db", "unable to open database file"),
+        ("sqlite:////nowhere/at/all/study.db", "there is no such file"),
         ("postgresql+psycopg://me:secret@127.0.0.1:1/db", "postgresql.psycopg://me@127.0.0.1:1"),
         ("nonsense", "Could not parse SQLAlchemy URL"),
         ("mysql+nonsense://here/db", "Can't load plugin"),
@@ -111,6 +114,7 @@ def test_a_study_that_is_not_there_is_refused(url: str, tmp_path: Path) -> None:
     _ledger(url, "mine")
     with pytest.raises(RunError, match="holds no study called 'other'"):
         Reader(url, "other")
+    (tmp_path / "another.db").touch()
     with pytest.raises(RunError, match="no such table"):
         Reader(f"sqlite:///{tmp_path / 'another.db'}", "mine")
 

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -6,10 +7,11 @@ from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState
 
 from autokd.sampler import Preview
-from autokd.sampler.choosing import best_of
+from autokd.sampler.choosing import _model, best_of
 from autokd.sampler.encoding import Encoding
 from autokd.sampler.history import Seen
 from autokd.sampler.model import Task
+from autokd.sampler.pool import Candidates
 
 SQUARE = Encoding({"x": FloatDistribution(0, 1), "y": FloatDistribution(0, 1)})
 UNITS = SQUARE.random(500, np.random.default_rng(0))
@@ -95,3 +97,13 @@ def test_nothing_is_chosen_where_everything_was_tried() -> None:
     for n_previews in (None, 8):
         found = best_of(task(12), UNITS, preview=told, tried=keys, n_previews=n_previews)
         assert len(found) == 0
+
+
+def test_a_trial_without_features_counts_on_the_front() -> None:
+    known = task(12)
+    plain = Seen({"x": 0.7, "y": 0.05}, TrialState.COMPLETE, {1.0: np.array([0.0, 0.05])}, True)
+    both = replace(known, trials=[*known.trials, plain])
+    preview = told({"x": 0.7, "y": 0.1})
+    behind = Candidates(np.array([[0.7, 0.1]]), np.array([[0.7, 0.1]]), [preview])
+    gains = [_model(each, preview).improvement(behind)[0] for each in (known, both)]
+    assert gains[1] < 0.1 * gains[0]

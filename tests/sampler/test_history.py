@@ -105,7 +105,7 @@ def test_infinite_rungs_teach_nothing_and_an_infinite_end_is_kept() -> None:
     seen, top = read(study)
     assert top == 3
     assert plain(seen[0].results) == {3: [float("inf"), float("inf")]}
-    assert plain(seen[1].results) == {2: [1.0, -1.0]}
+    assert plain(seen[1].results) == {2: [1.0, -1.0], 3: [1.0, -1.0]}
 
 
 def test_a_rung_and_its_values_are_checked() -> None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.integrate import quad
 from scipy.stats import norm
 
 from autokd.pareto import gain, hypervolume
@@ -102,8 +103,28 @@ def test_many_boxes_are_added_up_in_blocks(monkeypatch: pytest.MonkeyPatch) -> N
     assert whole.max() > 0
 
 
-def test_outcomes_of_a_prediction_have_its_mean_and_deviation() -> None:
-    outcomes = predicted([0.3], [0.7], almost_linear()).outcomes()[0]
-    mean = outcomes @ improvement._WEIGHTS
-    assert mean == pytest.approx(0.3, abs=1e-3)
-    assert ((outcomes - mean) ** 2) @ improvement._WEIGHTS == pytest.approx(0.49, rel=1e-2)
+@pytest.mark.parametrize("edge", [-0.3, 0.01, 0.2, 0.7, 3.0, 100.0])
+def test_what_is_expected_below_an_edge_is_its_integral(edge: float) -> None:
+    warp = Warp.of(np.array([0.0, 0.1, 0.3, 0.5, 0.9]))
+    for mean, deviation in [(0.0, 1.0), (-1.5, 0.1), (2.0, 0.5), (-3.0, 2.0)]:
+        found = predicted([mean], [deviation], warp).below(np.array([edge]))[0, 0]
+        strike = (edge - warp.best) / warp.spread + 1  # the outcome is never below 0 of these
+        level = (np.log(strike) - warp.shift) / warp.scale if strike > 0 else -np.inf
+        last = (level - mean) / deviation
+
+        def paid(z: float, mean: float = mean, deviation: float = deviation) -> float:
+            return float((edge - warp.back(np.array(mean + deviation * z))) * norm.pdf(z))
+
+        expected = quad(paid, -12, min(last, 12), epsabs=1e-14, limit=200)[0] if last > -12 else 0
+        assert found == pytest.approx(expected, rel=1e-6, abs=1e-12)
+
+
+def test_far_from_an_edge_nothing_overflows() -> None:
+    warp = Warp.of(np.array([0.0, 0.1, 0.3, 0.5, 0.9]))
+    found = predicted([0.0, 400.0, -400.0], [60.0, 1e-9, 1e-9], warp).below(
+        np.array([-np.inf, warp.best - 2 * warp.spread, 0.5])
+    )
+    assert found[:, :2].tolist() == [[0.0, 0.0]] * 3
+    assert 0 < found[0, 2] <= 0.5 + warp.spread
+    assert found[1, 2] == 0
+    assert found[2, 2] == pytest.approx(0.5 - warp.best + warp.spread)

@@ -107,6 +107,14 @@ def test_of_too_many_results_the_highest_of_each_trial_and_the_latest_others_are
     assert columns[columns[:, 1] < 1, 0].tolist() == [1.0, 1.0]
 
 
+@pytest.mark.parametrize("n_results", [27, 30, 100])
+def test_of_results_that_are_not_too_many_all_are_used(
+    n_results: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outcomes, "N_RESULTS", n_results)
+    assert len(modelled([seen(x, {1.0: x, 3.0: x, 9.0: x}) for x in XS]).surrogate.columns) == 27
+
+
 def test_more_trials_than_results_are_wanted_still_count_once_each(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

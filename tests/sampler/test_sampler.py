@@ -446,3 +446,30 @@ def test_it_works_with_every_storage_and_two_threads(kind: str, tmp_path: Path) 
         assert trial.user_attrs[PREVIEW]["known"]["1"] == trial.params["x"]
     if isinstance(storage, RDBStorage):
         storage.engine.dispose()
+
+
+def test_a_trial_that_ended_before_its_last_parameter_hides_no_condition() -> None:
+    def objective(trial: Trial) -> float:
+        if trial.number == 0:
+            raise optuna.TrialPruned
+        kind = trial.suggest_categorical("kind", ["many", "one", "other"])
+        if trial.number == 1:
+            raise optuna.TrialPruned
+        if kind == "many":
+            return trial.suggest_int("n", 0, 5) / 10 + 0.5
+        return {"one": 0.2, "other": 0.4}[kind]
+
+    study = study_with()
+    study.optimize(objective, n_trials=21)
+    assert len({tuple(sorted(trial.params.items())) for trial in study.trials[2:]}) == 8
+
+
+def test_it_learns_where_every_trial_is_stopped_at_the_first_rung() -> None:
+    def objective(trial: Trial) -> float:
+        error = abs(trial.suggest_float("x", 0, 1) - 0.7)
+        note_rung(trial, 1, [error])
+        raise optuna.TrialPruned
+
+    study = study_with(n_startup_trials=5)
+    study.optimize(objective, n_trials=15)
+    assert min(abs(trial.params["x"] - 0.7) for trial in study.trials[5:10]) < 0.01

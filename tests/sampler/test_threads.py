@@ -45,3 +45,14 @@ def test_a_proposal_is_made_with_one_thread() -> None:
     study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=3)
     assert set(found) == {1}
     assert _most_blas_threads() == 2
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_blocks_that_overlap_leave_as_many_threads_as_before() -> None:
+    first, second = one_thread(), one_thread()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert _most_blas_threads() == 1
+    second.__exit__(None, None, None)
+    assert _most_blas_threads() == 2

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -5,11 +6,18 @@ import filelock
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 import autokd
-from autokd.errors import ChangedDefinitionError, DataError, DefinitionError, RunError
-from autokd.runs import Run
+from autokd.errors import (
+    ChangedDefinitionError,
+    DataError,
+    DefinitionError,
+    RunError,
+    TeacherError,
+)
+from autokd.runs import Run, load_run
 from autokd.search import Silent, api, loop
 from autokd.search.api import search
 
@@ -257,3 +265,112 @@ def test_a_run_that_cannot_be_begun_from_is_refused_before_anything_is_made(
     with pytest.raises(RunError, match="nowhere is not a run folder"):
         run_small(warm_start=[tmp_path / "nowhere"])
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_can_be_renamed_and_copied(run_small: Any, tmp_path: Path) -> None:
+    straight = _facts(run_small("straight"))
+    run_small("first", n_trials=2)
+    (tmp_path / "first").rename(tmp_path / "second")
+    shutil.copytree(tmp_path / "second", tmp_path / "copy")
+    assert _facts(run_small("second")) == straight
+    assert _facts(load_run(tmp_path / "copy")) == straight[:2]
+    assert _facts(run_small("copy")) == straight
+    run_small("first", n_trials=1)
+    assert len(load_run(tmp_path / "second").records()) == 4
+
+
+def test_what_is_wrong_is_said_before_an_earlier_run_is_deleted(run_small: Any) -> None:
+    begun = _facts(run_small(n_trials=1))
+    with pytest.raises(TeacherError, match="min_top1"):
+        run_small(
+            changes={"teacher": {"source": "zoo", "model": "resnet8", "epochs": 1, "min_top1": 1}},
+            fresh=True,
+        )
+    assert _facts(run_small(n_trials=1)) == begun
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"n_trials": 0}, "more than 0 trials, found 0"),
+        ({"seconds": -3.0}, "more than 0 seconds, found -3"),
+        ({"seconds": float("nan")}, "more than 0 seconds, found nan"),
+        ({"workers": -1}, "at least 0, found -1"),
+    ],
+)
+def test_numbers_that_mean_nothing_are_refused(
+    run_small: Any, options: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(DefinitionError, match=told):
+        run_small(**options)
+
+
+def test_a_storage_that_cannot_be_used_is_refused_before_the_teacher_is_trained(
+    run_small: Any, tmp_path: Path
+) -> None:
+    with pytest.raises(RunError, match="cannot be used"):
+        run_small(storage=f"sqlite:///{tmp_path}/no/such/folder/a.db", cache_dir=tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_storage_in_the_current_folder_is_found_from_elsewhere(
+    run_small: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run_small(n_trials=1, storage="sqlite:///mine.db")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert len(run_small(n_trials=2).records()) == 2
+    assert not list(elsewhere.iterdir())
+
+
+def test_a_run_whose_database_is_lost_is_not_begun_again_unasked(run_small: Any) -> None:
+    run = run_small(n_trials=1)
+    (run.folder / "study.db").unlink()
+    with pytest.raises(RunError, match=r"study.db cannot be used: there is no such file"):
+        run_small(n_trials=1)
+    assert not (run.folder / "study.db").exists()
+    assert len(run_small(n_trials=1, fresh=True).records()) == 1
+
+
+def test_an_error_of_the_system_during_a_search_keeps_its_words(
+    run_small: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise ConnectionRefusedError("nobody answers")
+
+    monkeypatch.setattr(api, "prepare", refuse)
+    with pytest.raises(ConnectionRefusedError, match="nobody answers"):
+        run_small()
+
+
+def test_ctrl_c_while_the_test_set_is_measured_ends_cleanly_too(
+    run_small: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(api, "measure_test", interrupt)
+    assert run_small().info["interrupted"] is True
+    monkeypatch.undo()
+    resumed = run_small()
+    assert resumed.info["interrupted"] is False
+    assert resumed.front()["test_top1"].notna().all()
+
+
+def test_a_resumed_search_finds_its_data_where_it_was(
+    run_small: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for split, n_images in (("train", 40), ("test", 10)):
+        for name in ("dark", "light"):
+            folder = tmp_path / "pictures" / "mine" / split / name
+            folder.mkdir(parents=True)
+            for i in range(n_images):
+                level = i + (120 if name == "light" else 0)
+                Image.new("L", (8, 8), level).save(folder / f"{i}.png")
+    data = {"source": "image_folder", "root": "mine", "image_size": 8}
+    changes = {"data": data, "training": {"batch_size": 8}}
+    monkeypatch.chdir(tmp_path)
+    run_small(changes=changes, n_trials=1, data_dir="pictures")
+    assert len(run_small(changes=changes, n_trials=2).records()) == 2

@@ -12,9 +12,10 @@ from autokd.errors import Diverged, TrialError
 from autokd.graphs import ArchGraph, InputShape, count_params
 from autokd.runs import Ledger, Record, RunFolder, RungResult
 from autokd.search.crew import Handler, Task
-from autokd.search.family import make_draw
+from autokd.search.family import draw_family, make_draw
 from autokd.search.loop import Loop, Measure
 from autokd.search.progress import Snapshot
+from autokd.search.proposer import Proposer
 from autokd.study import Budget, StudySpec
 from tests.search.fakes import RUNGS, FakeCrew
 
@@ -595,6 +596,62 @@ def test_a_search_that_trains_on_what_was_stopped_resumes_as_if_it_had_not_been_
     assert [r.continues for r in resumed] == [r.continues for r in straight]
 
 
+TWINS: dict[str, Any] = {  # graphs so small that other points and seeds draw the same ones
+    "sampler": AUTOKD,
+    "budget": {"trials": 30},
+    "seed": 1,
+    "search_space": {
+        "title": "Small graphs",
+        "generator": "flat",
+        "architecture": {
+            "params_budget": {"type": "float", "low": 2e3, "high": 4e3, "log": True},
+            "nodes": {"type": "fixed", "value": 4},
+            "neighbours": {"type": "fixed", "value": 2},
+            "rewiring": {"type": "float", "low": 0.0, "high": 0.5},
+        },
+        "kd": {"method": {"type": "fixed", "value": "none"}},
+    },
+}
+
+
+def test_what_trains_is_the_graph_that_is_recorded_for_students_that_are_taken_up_too(
+    make_session: MakeSession,
+) -> None:
+    crew = FakeCrew()
+    session = make_session(**TWINS)
+    records = session.run(crew)
+    drawn = {
+        task.slot: draw_family(session.spec, task.point, seed=task.seed, shape=SHAPE)
+        for task in crew.seen
+    }
+    for slot, graphs in drawn.items():
+        assert tuple(graph.digest for graph in graphs) == records[slot].graphs
+        assert session.folder.read_graphs(slot) == graphs
+    taken_up = [record for record in records if record.continues is not None]
+    stopped = [records[record.continues or 0] for record in taken_up]
+    assert [r.point for r in taken_up] == [r.point for r in stopped]
+    # Of at least one the sampler had proposed another point, which drew the same graph.
+    proposed = session.ledger.trials()
+    assert any(
+        proposed[r.slot].params["architecture.rewiring"] != r.point["architecture.rewiring"]
+        for r in taken_up
+    )
+
+
+def test_a_student_that_is_taken_up_is_the_same_one_after_an_interruption(
+    make_session: MakeSession,
+) -> None:
+    straight = make_session("a", **TWINS).run(FakeCrew())
+    middle = next(record.slot for record in straight if record.continues is not None)
+    with pytest.raises(KeyboardInterrupt):
+        make_session("b", **TWINS).run(FakeCrew(stop_at=middle))
+    crew = FakeCrew()
+    resumed = make_session("b", **TWINS).run(crew)
+    assert crew.seen[0].slot == middle
+    assert _results(resumed) == _results(straight)
+    assert [(r.seed, r.continues) for r in resumed] == [(r.seed, r.continues) for r in straight]
+
+
 def test_a_sampler_that_cannot_know_what_was_stopped_is_told_the_record(
     make_session: MakeSession,
 ) -> None:
@@ -602,3 +659,21 @@ def test_a_sampler_that_cannot_know_what_was_stopped_is_told_the_record(
     repeated = [record.repeats for record in records if record.repeats is not None]
     assert any(records[slot].outcome == "stopped" for slot in repeated)
     assert all(record.continues is None for record in records)
+
+
+def test_ctrl_c_while_the_end_of_a_trial_is_written_loses_nothing(
+    make_session: MakeSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    straight = make_session("a").run(FakeCrew())
+    learn = Proposer.learn
+
+    def interrupt(self: Proposer, record: Record, *, violation: float | None = None) -> None:
+        if record.slot == 2:
+            raise KeyboardInterrupt
+        learn(self, record, violation=violation)
+
+    monkeypatch.setattr(Proposer, "learn", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        make_session("b").run(FakeCrew())
+    monkeypatch.undo()
+    assert _results(make_session("b").run(FakeCrew())) == _results(straight)

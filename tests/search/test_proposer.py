@@ -203,3 +203,35 @@ def test_a_repeat_teaches_the_sampler_what_the_first_has_shown(make_spec: Any) -
     trials = proposer._copy.get_trials(deepcopy=False)
     assert trials[0].values == trials[1].values
     assert trials[0].user_attrs == trials[1].user_attrs
+
+
+def test_after_a_refusal_for_latency_what_keeps_the_bound_stays_feasible(make_spec: Any) -> None:
+    spec = make_spec(sampler=GUIDED, constraints={"max_latency_s": 1.0}, seed=3)
+    draw = make_draw(spec, InputShape(1, 8, 10))
+    proposer = Proposer(spec, draw)
+    budgets = []
+    for slot in range(14):
+        proposal = proposer.propose(slot)
+        family = draw(proposal.point, slot_seed(spec.seed, slot))
+        record = Record(slot, 0, 1, proposal.point).costing(family.cost, graphs=family.digests)
+        params = family.cost["params"]
+        budgets.append(params)
+        if params > 40_000:
+            refused = record.ended("infeasible", at_s=1.0, reason="too slow")
+            proposer.learn(refused, violation=params / 40_000 - 1)
+            continue
+        cost = {**family.cost, "latency_s": params / 40_000}
+        shown = RungResult(4, {"top1": 0.3 + params / 1e5, **cost})
+        record = record.costing(cost, graphs=family.digests).with_rung(shown)
+        proposer.learn(record.ended("complete", at_s=1.0))
+    constraints = [trial.constraints["size"] for trial in proposer._copy.get_trials()]
+    assert min(constraints) < 0 < max(constraints)
+    assert constraints == pytest.approx([params / 40_000 - 1 for params in budgets])
+
+
+def test_what_previews_foresee_is_not_learned_from_refusals(make_spec: Any) -> None:
+    spec = make_spec(sampler=GUIDED, constraints={"max_params": 10_000})
+    proposer = Proposer(spec, make_draw(spec, InputShape(1, 8, 10)))
+    proposal = proposer.propose(0)
+    proposer.learn(Record(0, 0, 1, proposal.point).ended("infeasible", at_s=1.0), violation=0.5)
+    assert not proposer._copy.get_trials()[0].constraints

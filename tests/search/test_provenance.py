@@ -124,3 +124,9 @@ def test_a_run_from_before_precision_was_recorded_goes_on(
 
 def test_now_has_a_time_zone() -> None:
     assert now().endswith("+00:00")
+
+
+def test_titles_may_change(folder: RunFolder, spec: StudySpec, prepared: PreparedStudy) -> None:
+    space = spec.search_space.model_copy(update={"title": "The same space, named better"})
+    renamed = spec.model_copy(update={"title": "Renamed", "search_space": space})
+    check_unchanged(folder, renamed, prepared=prepared)

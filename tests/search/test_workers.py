@@ -1,5 +1,7 @@
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -235,3 +237,25 @@ def test_workers_share_a_gpu(cache_dir: Path, spec: StudySpec, tmp_path: Path) -
     assert handler.ended == {0: None, 1: None}
     nll = [results[-1].metrics["nll"] for results in handler.results.values()]
     assert nll[0] == pytest.approx(nll[1], rel=0.02)
+
+
+def test_a_process_ends_soon_after_the_one_that_started_it_was_killed() -> None:
+    child = (
+        "import os, time; from autokd.search.worker import end_with; "
+        "end_with(os.getppid()); print(os.getpid(), flush=True); time.sleep(60)"
+    )
+    parent = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])",
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert parent.stdout is not None
+    process = psutil.Process(int(parent.stdout.readline()))
+    parent.kill()
+    parent.wait()
+    process.wait(20)
+    parent.stdout.close()

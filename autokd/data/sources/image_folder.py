@@ -54,7 +54,9 @@ def image_folder(request: Request) -> Found[ImageFiles]:
 
 def _split_folders(root: Path) -> list[Path]:
     if not root.is_dir():
-        raise DataError(f"{root}: no such folder; correct [data.root]")
+        raise DataError(
+            f"{root}: no such folder; say with --data where it is, or correct [data.root]"
+        )
     found = [name for name in _SPLITS if (root / name).is_dir()]
     if len(found) == 1:
         raise DataError(

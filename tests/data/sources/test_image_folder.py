@@ -119,7 +119,8 @@ def test_folders_beside_train_and_test_are_ignored_aloud(
 
 
 def test_a_missing_folder_is_named_with_its_key(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"nowhere: no such folder; correct \[data.root\]"):
+    told = r"nowhere: no such folder; say with --data where it is, or correct \[data.root\]"
+    with pytest.raises(DataError, match=told):
         _read(tmp_path / "nowhere")
 
 
