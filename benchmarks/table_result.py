@@ -22,8 +22,8 @@ class Result:
 
     Attributes:
         content: What the file holds.
-        stale: Searches whose code has changed since; they are forgotten when the file is written,
-            unless `keep` is asked to keep them.
+        stale: Searches whose code has changed since. They stay in the file, under the hash of
+            their code, and no table counts them, until they are run again or `keep` keeps them.
     """
 
     def __init__(self, path: Path | None, data: Path | None) -> None:
@@ -60,6 +60,7 @@ class Result:
     def add(self, key: Key, unit: dict[str, Any]) -> None:
         """Keep a search, and write the file."""
         self._valid[key] = unit
+        self.stale.pop(key, None)
         if len(self._valid) % _SUMMARISED_EVERY:
             self._save()
         else:
@@ -91,7 +92,8 @@ class Result:
         self._save()
 
     def _save(self) -> None:
-        self.content["units"] = {key.name: unit for key, unit in sorted(self._valid.items())}
+        every = {**self.stale, **self._valid}
+        self.content["units"] = {key.name: unit for key, unit in sorted(every.items())}
         if self._path is not None:
             temporary = self._path.with_suffix(".tmp")
             temporary.write_text(written(self.content, long=("summary", "units")))

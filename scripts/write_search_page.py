@@ -54,22 +54,23 @@ def about(result: Mapping[str, Any]) -> list[str]:
     """Say when, on what and with what was measured, and how much has no figures yet."""
     packages = {"autokd": result["autokd"], **result["versions"], **result["peers"]}
     versions = ", ".join(f"{name} {version}" for name, version in packages.items())
-    wrong = sum(unit.get("off_table", 0) for unit in result["units"].values())
-    twice = sum(unit.get("trained_twice", 0) for unit in result["units"].values())
-    audited = sum("off_table" in unit for unit in result["units"].values())
+    lines = [line for line in result["summary"].values() if "n" in line]
+    audited = [line for line in lines if "off_table" in line]
+    wrong, twice = (sum(line[key] for line in audited) for key in ("off_table", "trained_twice"))
+    n, n_audited = (sum(line["n"] for line in some) for some in (lines, audited))
     counted = (
-        f"{len(result['units']):,} searches, {audited:,} of them audited (MOASHA's own loop keeps "
-        f"no ledger): {wrong} results are not the table's, {twice} trainings were paid twice."
+        f"{n:,} searches, {n_audited:,} of them audited (MOASHA's own loop keeps no ledger): {wrong} "
+        f"results are not the table's, {twice} trainings were paid twice."
     )
-    lines = [f"Begun {result['date']}; {result['hardware']}; {versions}.", counted]
+    said = [f"Begun {result['date']}; {result['hardware']}; {versions}.", counted]
     checks = [check for checks in result.get("rechecked", {}).values() for check in checks]
     if checks:
         again, kept = (sum(check[name] for check in checks) for name in ("again", "kept"))
-        lines.append(
+        said.append(
             f"When code had changed under contenders that do not use what changed, {again:,} of "
             f"their searches were run again, none differed, and {kept:,} were kept."
         )
-    return lines
+    return said
 
 
 def warm(result: Mapping[str, Any]) -> list[str]:

@@ -184,7 +184,7 @@ def test_a_sampler_to_beat_has_five_searches_where_another_has(module: Any) -> N
     assert best(2, 2) == "optuna gp"
 
 
-def test_searches_on_earlier_code_are_forgotten_unless_they_are_kept(
+def test_searches_on_earlier_code_do_not_count_unless_they_are_kept(
     module: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module("table_result"), "_sizes", lambda _: {})  # of no table
@@ -200,7 +200,11 @@ def test_searches_on_earlier_code_are_forgotten_unless_they_are_kept(
     again.keep("optuna random", again=1, date="2026-01-01")
     kept = module("table_result").Result(path, None)
     assert sorted(kept.units()) == keys[:3]
-    assert kept.stale == {}
+    assert sorted(kept.stale) == keys[3:]
+    kept.add(keys[3], {"share": 0.6, "depends_on": units.depends_on("kd_nst", names[1])})
+    later = module("table_result").Result(path, None)
+    assert sorted(later.stale) == keys[4:]
+    assert sorted(later.units()) == sorted(keys[:4])
     said = {"again": 1, "kept": 2, "date": "2026-01-01"}
     assert kept.content["rechecked"] == {"optuna random": [said]}
 
