@@ -37,24 +37,28 @@ audited from its ledger: ``off_table`` counts records that differ from the table
 The JSON beside it was written by this command. ``units`` has one line for each search, under
 table/contender/seed: asked, paid and repeated points, what was reached when, the median
 milliseconds of a proposal and the seconds of CPU. A unit is run again when code that it depends on
-has changed; with ``--recheck N`` N seeds are, and where none of a contender's differs from before
-its others are kept, which ``rechecked`` tells. ``summary`` has, of each table where autokd and
-Optuna's samplers are through (its Gaussian process apart), medians, quartiles, ratios and paired
-differences to the best Optuna sampler with 95 % bootstrap intervals. scripts/write_search_page.py
-makes docs/search.md of it.
+has changed. With ``--recheck N --before CHECKOUT`` N seeds are run on the earlier code and on this
+one, on the same machine, since floating point differs between machines; where none of a
+contender's differs its searches are kept, which ``rechecked`` tells. ``summary`` has, of each
+table where autokd and Optuna's samplers are through (its Gaussian process apart), medians,
+quartiles, ratios and paired differences to the best Optuna sampler with 95 % bootstrap intervals.
+scripts/write_search_page.py makes docs/search.md of it.
 """
 
 import argparse
-import datetime
 import json
 import multiprocessing
+import os
 import statistics
+import subprocess
+import sys
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from itertools import repeat
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from describing import today
 from table_contenders import CONTENDERS, N_SEEDS
 from table_data import TABLES
 from table_page import tables
@@ -62,6 +66,17 @@ from table_result import Result
 from table_units import Key, begin_worker, depends_on, keys, reasons_against, search_one
 
 RESULT = Path(__file__).with_suffix(".json")
+ROOT = Path(__file__).resolve().parents[1]
+_APART = """
+import json, sys
+from pathlib import Path
+folder, data, table, contender, seed = sys.argv[1:]
+sys.path.insert(0, folder)
+from table_units import Key, begin_worker, depends_on, search_one
+begin_worker()
+unit = search_one(Path(data) if data else None, Key(table, contender, int(seed)))
+print(json.dumps([depends_on(table, contender), unit]))
+"""
 _QUICK = {
     "tables": ("kd_attention", "cells_cifar10"),
     "only": (
@@ -117,29 +132,46 @@ def _search(missing: Sequence[Key], result: Result, options: argparse.Namespace)
 
 
 def _recheck(result: Result, options: argparse.Namespace) -> None:
-    """Run the first searches of changed code again, and keep the others where none differs."""
+    """Search with the code of before and with that of now, and keep what is the same with both."""
     wanted = keys(options.tables, options.only, n_seeds=options.recheck)
     some = [key for key in wanted if key in result.stale]
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
-        options.processes, mp_context=spawn, initializer=begin_worker
-    ) as pool:
-        again = dict(zip(some, pool.map(search_one, repeat(options.data), some), strict=True))
+    data = options.data.resolve() if options.data else ""
+    with ThreadPoolExecutor(options.processes) as pool:
+        before, now = (
+            list(pool.map(partial(_apart, checkout, data), some))
+            for checkout in (options.before.resolve(), ROOT)
+        )
     for name in dict.fromkeys(key.contender for key in some):
-        mine = [key for key in some if key.contender == name]
-        differ = [k.name for k in mine if _decided(again[k]) != _decided(result.stale[k])]
-        if differ:
+        mine = [i for i, key in enumerate(some) if key.contender == name]
+        other = [some[i].name for i in mine if result.stale[some[i]]["depends_on"] != before[i][0]]
+        differ = [some[i].name for i in mine if _decided(before[i][1]) != _decided(now[i][1])]
+        if other:
+            print(f"{name} is searched anew: {other} are of other code than in {options.before}")
+        elif differ:
             print(f"{name} is searched anew: {len(differ)} of {len(mine)} differ: {differ}")
         else:
-            result.keep(name, again=len(mine), date=datetime.date.today().isoformat())
-            print(f"{name}: {len(mine)} searches were run again, and none differs")
+            result.keep(name, again=len(mine), date=today())
+            print(f"{name}: {len(mine)} searches were run again, and none differs", flush=True)
+
+
+def _apart(checkout: Path, data: Path | str, key: Key) -> tuple[str, dict[str, Any]]:
+    """Search with the code of a checkout, in a process of its own."""
+    paths = [str(checkout), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    ran = subprocess.run(
+        [sys.executable, "-c", _APART, checkout / "benchmarks", data, *map(str, key)],
+        cwd=checkout,  # where Python looks first
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    code, unit = json.loads(ran.stdout.splitlines()[-1])
+    return code, unit
 
 
 def _decided(unit: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what differs from run to run and machine to machine."""
-    timed = ("asking_ms", "cpu_s", "depends_on")
-    decided = {name: value for name, value in unit.items() if name not in timed}
-    return json.loads(json.dumps(decided))  # as the file has it
+    """Leave out what differs from run to run."""
+    return {name: value for name, value in unit.items() if name not in ("asking_ms", "cpu_s")}
 
 
 def _shown(unit: dict[str, Any]) -> str:
@@ -171,10 +203,15 @@ def _options() -> argparse.Namespace:
         type=int,
         default=0,
         metavar="N",
-        help="after a change of code: run N seeds again, and keep a contender where none differs",
+        help="after a change of code: run N seeds with both, keep a contender where none differs",
+    )
+    parser.add_argument(
+        "--before", type=Path, help="a checkout of the earlier code, for --recheck"
     )
     parser.add_argument("--quick", action="store_true", help="a look: two tables, not saved")
     options = parser.parse_args()
+    if bool(options.recheck) != bool(options.before):
+        parser.error("--recheck needs --before, and only --recheck does")
     if options.quick:
         vars(options).update(_QUICK)
     return options

@@ -59,8 +59,8 @@ def about(result: Mapping[str, Any]) -> list[str]:
     wrong, twice = (sum(line[key] for line in audited) for key in ("off_table", "trained_twice"))
     n, n_audited = (sum(line["n"] for line in some) for some in (lines, audited))
     counted = (
-        f"{n:,} searches, {n_audited:,} of them audited (MOASHA's own loop keeps no ledger): {wrong} "
-        f"results are not the table's, {twice} trainings were paid twice."
+        f"{n:,} searches, {n_audited:,} of them audited (MOASHA's own loop keeps no ledger): "
+        f"{wrong} results are not the table's, {twice} trainings were paid twice."
     )
     said = [f"Begun {result['date']}; {result['hardware']}; {versions}.", counted]
     checks = [check for checks in result.get("rechecked", {}).values() for check in checks]
@@ -68,7 +68,7 @@ def about(result: Mapping[str, Any]) -> list[str]:
         again, kept = (sum(check[name] for check in checks) for name in ("again", "kept"))
         said.append(
             f"When code had changed under contenders that do not use what changed, {again:,} of "
-            f"their searches were run again, none differed, and {kept:,} were kept."
+            f"their searches were run on both codes, none differed, and {kept:,} more were kept."
         )
     return said
 
