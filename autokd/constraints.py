@@ -17,7 +17,7 @@ _Fraction = Annotated[float, Field(gt=0, lt=1)]
 class Constraints(Checked):
     """Bounds on a student.
 
-    What costs are is known before training: a student beyond ``max_...`` is refused and never
+    What a student costs is known before training: one beyond ``max_...`` is refused and never
     trained. What it will reach is not: a trial that finished the top rung below ``min_top1`` is
     complete like any other, and no member of the front. The race knows nothing of ``min_top1``,
     since below the top rung students fall short of it by nature.
