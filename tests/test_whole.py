@@ -142,7 +142,14 @@ def begin(folder: Path, cache_dir: Path, *options: str) -> subprocess.Popen[byte
         env={**os.environ, "XDG_CACHE_HOME": str(cache_dir.parent), "OMP_NUM_THREADS": "1"},
         start_new_session=True,
         stdout=subprocess.DEVNULL,
+        preexec_fn=hear_signals,
     )
+
+
+def hear_signals() -> None:
+    """Undo what `nohup` and a shell's ``&`` hand down: that Ctrl-C or a hang-up is ignored."""
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_DFL)
 
 
 def wait_until(holds: Callable[[], bool], *, process: subprocess.Popen[bytes]) -> None:
