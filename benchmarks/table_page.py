@@ -1,7 +1,9 @@
 """The tables of `search_tables` in Markdown, from the summary in its JSON. No heavy imports."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
+
+from page_words import extremes, markdown, points, ratio
 
 _JOINT, _EACH = "kd_joint", "kd_each"
 _LEVELS = ("0.95", "0.99")
@@ -47,7 +49,7 @@ def joint(result: Mapping[str, Any]) -> list[str]:
         ]
         for name, line in lines.items()
     ]
-    return _table(head, rows)
+    return markdown(head, rows)
 
 
 def students(result: Mapping[str, Any]) -> list[str]:
@@ -62,7 +64,7 @@ def students(result: Mapping[str, Any]) -> list[str]:
         rows.append([table.removeprefix("kd_"), *best, *ours])
     each = _lines(result, _EACH)
     medians = [", ".join(_median(each.get(name, {}), lv) for lv in _LEVELS) for name in _SHOWN]
-    return _table(head, [*rows, ["**median of the tables**", "", "", *medians]])
+    return markdown(head, [*rows, ["**median of the tables**", "", "", *medians]])
 
 
 def together(result: Mapping[str, Any]) -> list[str]:
@@ -72,7 +74,7 @@ def together(result: Mapping[str, Any]) -> list[str]:
         [name, str(line["n_tables"]), *(_extremes(line.get(level)) for level in _LEVELS)]
         for name, line in _lines(result, _EACH).items()
     ]
-    return _table(head, rows)
+    return markdown(head, rows)
 
 
 def cells(result: Mapping[str, Any]) -> list[str]:
@@ -93,7 +95,7 @@ def cells(result: Mapping[str, Any]) -> list[str]:
         for table, title in _CELLS.items()
         for name, line in _lines(result, table).items()
     ]
-    return _table(head, rows)
+    return markdown(head, rows)
 
 
 def differences(result: Mapping[str, Any]) -> list[str]:
@@ -112,7 +114,7 @@ def differences(result: Mapping[str, Any]) -> list[str]:
         ]
         for name in names
     ]
-    return _table(head, rows)
+    return markdown(head, rows)
 
 
 def tight(result: Mapping[str, Any]) -> list[str]:
@@ -122,7 +124,7 @@ def tight(result: Mapping[str, Any]) -> list[str]:
         for name, line in _lines(result, "cells_cifar10").items()
         if "tight" in line
     ]
-    return _table(["contender", "% after 200, reference near the front"], rows)
+    return markdown(["contender", "% after 200, reference near the front"], rows)
 
 
 def _tables(result: Mapping[str, Any], start: str) -> list[str]:
@@ -147,7 +149,7 @@ def _ratio(line: Line, level: str) -> str:
     found = line.get(level, {}).get("ratio", {})
     if found.get("value") is None:
         return ""
-    return f"{found['value']:.2f} ({found['low']:.2f} to {found['high']:.2f})"
+    return ratio(found)
 
 
 def _best(lines: Lines, level: str) -> str:
@@ -162,7 +164,7 @@ def _median(line: Line, level: str) -> str:
 
 
 def _extremes(found: Mapping[str, float] | None) -> str:
-    return f"{found['median']:.2f} ({found['min']:.2f} to {found['max']:.2f})" if found else ""
+    return extremes(found) if found else ""
 
 
 def _counts(line: Line) -> str:
@@ -184,12 +186,4 @@ def _evaluations(line: Line) -> str:
 
 
 def _points(found: Mapping[str, float] | None) -> str:
-    if not found:
-        return ""
-    value, low, high = (100 * found[key] for key in ("value", "low", "high"))
-    return f"{value:+.2f} ({low:+.2f} to {high:+.2f})"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    line = ["---", *["---:"] * (len(head) - 1)]
-    return [f"| {' | '.join(fields)} |" for fields in (head, line, *rows)]
+    return points(found) if found else ""

@@ -1,7 +1,9 @@
 """The tables of `search_warm` in Markdown, from the summary in its JSON. No heavy imports."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
+
+from page_words import extremes, markdown, points, ratio
 
 _LEVELS = ("0.95", "0.99")
 _COUNTS = ("10", "20", "50", "100")
@@ -27,7 +29,7 @@ def warm(result: Mapping[str, Any]) -> list[str]:
     """Write what each way to begin brings under another method, and on other data."""
     summary = result["summary"]
     methods = [
-        [way, str(line["n_tables"]), str(line["n"]), *(_extremes(line[lv]) for lv in _LEVELS)]
+        [way, str(line["n_tables"]), str(line["n"]), *(extremes(line[lv]) for lv in _LEVELS)]
         for way, line in _of(summary, "kd_each").items()
         if way != _COLD
     ]
@@ -43,13 +45,13 @@ def warm(result: Mapping[str, Any]) -> list[str]:
     against = [
         [
             other,
-            *(_ratio(line[level]) for level in _LEVELS),
-            *(_points(line[f"{table}/{count}"]) for table in _CELLS for count in _COUNTS[-2:]),
+            *(ratio(line[level]) for level in _LEVELS),
+            *(points(line[f"{table}/{count}"]) for table in _CELLS for count in _COUNTS[-2:]),
         ]
         for other, line in _of(summary, "against").items()
     ]
     tables = [(_METHODS_HEAD, methods), (_CELLS_HEAD, cells), (_AGAINST_HEAD, against)]
-    return [line for head, rows in tables if rows for line in ("", *_table(head, rows))][1:]
+    return [line for head, rows in tables if rows for line in ("", *markdown(head, rows))][1:]
 
 
 def _of(summary: Mapping[str, Any], table: str) -> dict[str, Any]:
@@ -60,24 +62,6 @@ def _of(summary: Mapping[str, Any], table: str) -> dict[str, Any]:
     }
 
 
-def _extremes(found: Mapping[str, float]) -> str:
-    return f"{found['median']:.2f} ({found['min']:.2f} to {found['max']:.2f})"
-
-
 def _share(found: Mapping[str, Any], *, is_cold: bool) -> str:
     median = f"{100 * found['median']:.2f}"
-    return median if is_cold else f"{median}, {_points(found['difference'])}"
-
-
-def _points(found: Mapping[str, float]) -> str:
-    value, low, high = (100 * found[key] for key in ("value", "low", "high"))
-    return f"{value:+.2f} ({low:+.2f} to {high:+.2f})"
-
-
-def _ratio(found: Mapping[str, float]) -> str:
-    return f"{found['value']:.2f} ({found['low']:.2f} to {found['high']:.2f})"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    line = ["---", *["---:"] * (len(head) - 1)]
-    return [f"| {' | '.join(fields)} |" for fields in (head, line, *rows)]
+    return median if is_cold else f"{median}, {points(found['difference'])}"

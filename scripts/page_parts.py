@@ -49,3 +49,13 @@ def filled(text: str, parts: Parts, *, name: str) -> str:
             raise SystemExit(f"docs/{name} has no part {part!r}")
         text = f"{before}{begin}\n" + "\n".join(lines) + f"\n\n{end}{after}"
     return text
+
+
+def table_head(titles: Sequence[str]) -> list[str]:
+    """Begin a Markdown table: its titles, and the line below them."""
+    return [table_row(titles), table_row(["---"] * len(titles))]
+
+
+def table_row(fields: Sequence[str]) -> str:
+    """Write a row of a Markdown table."""
+    return f"| {' | '.join(fields)} |"

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from page_parts import write_or_check
+from page_parts import table_head, table_row, write_or_check
 
 from autokd.methods import METHODS, OPTIONS, Method, options_of
 from autokd.methods.alone import ALONE
@@ -64,9 +64,9 @@ def options_table() -> list[str]:
     """Describe every option, and say which methods take it."""
     head = ["option", "what it does", "default", "legal", "methods"]
     return [
-        *_head(head),
+        *table_head(head),
         *(
-            _line([f"`{o.name}`", o.description, _shown(o.default), _legal(o), _takers(o)])
+            table_row([f"`{o.name}`", o.description, _shown(o.default), _legal(o), _takers(o)])
             for o in OPTIONS
         ),
     ]
@@ -91,7 +91,9 @@ def measured() -> list[str]:
 
 
 def _teachers(studies: Mapping[str, Any]) -> list[str]:
-    lines = _head(["study", "images: train / validation / test", "those who teach, top1 on test"])
+    lines = table_head(
+        ["study", "images: train / validation / test", "those who teach, top1 on test"]
+    )
     # The teacher that one study hands to another one goes by the name that it has in the first.
     named = {
         each["digest"]: each["name"]
@@ -106,7 +108,7 @@ def _teachers(studies: Mapping[str, Any]) -> list[str]:
             f"{named.get(each['digest'], each['name'])} {100 * each['test_top1']:.1f}"
             for each in networks
         )
-        lines.append(_line([name, images, taught]))
+        lines.append(table_row([name, images, taught]))
     return lines
 
 
@@ -115,7 +117,7 @@ def _table(group: Sequence[Method]) -> list[str]:
     rows = (
         [f"`{m.name}`", _does(m), _parameters(m), needed(m.needs), m.cost, m.source] for m in group
     )
-    return [*_head(head), *map(_line, rows)]
+    return [*table_head(head), *map(table_row, rows)]
 
 
 def _does(method: Method) -> str:
@@ -155,14 +157,6 @@ def _takers(option: Parameter) -> str:
     if len(others) < len(takers):
         return "all but " + ", ".join(f"`{name}`" for name in others)
     return ", ".join(f"`{name}`" for name in takers)
-
-
-def _head(titles: Sequence[str]) -> list[str]:
-    return [_line(titles), _line(["---"] * len(titles))]
-
-
-def _line(fields: Sequence[str]) -> str:
-    return f"| {' | '.join(fields)} |"
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from page_parts import write_or_check
+from page_parts import table_head, table_row, write_or_check
 
 from autokd.checking import Checked, validate
 from autokd.domains import Domain
@@ -97,18 +97,18 @@ def metrics() -> Iterator[str]:
     """Describe what can be an objective."""
     if set(MEASURED) != set(METRICS):
         raise SystemExit(f"no description here of {sorted(set(METRICS) ^ set(MEASURED))}")
-    yield from _head(["metric", "what it is", "direction", "legal reference"])
+    yield from table_head(["metric", "what it is", "direction", "legal reference"])
     for name, direction in METRICS.items():
-        yield _line([f"`{name}`", MEASURED[name], direction, _legal_reference(name)])
+        yield table_row([f"`{name}`", MEASURED[name], direction, _legal_reference(name)])
 
 
 def domains() -> Iterator[str]:
     """Describe the types of domains."""
-    yield from _head(["type", "what it is", "keys"])
+    yield from table_head(["type", "what it is", "keys"])
     for model in get_args(Domain):
         fields = {name: field for name, field in _fields(model).items() if name != "type"}
         keys = [f"`{name}`: {_legal(f)}{_unless_required(f)}" for name, f in fields.items()]
-        yield _line(
+        yield table_row(
             [_toml(_fields(model)["type"]["const"]), _about(model).rstrip("."), "; ".join(keys)]
         )
 
@@ -126,13 +126,13 @@ def generators() -> Iterator[str]:
 
 
 def _parameters(parameters: Sequence[Parameter]) -> Iterator[str]:
-    yield from _head(["parameter", *KEYS[1:]])
+    yield from table_head(["parameter", *KEYS[1:]])
     for p in parameters:
         field: dict[str, Any] = {"default": p.default, "required": p.default is None}
         field |= {"enum": p.choices, "type": "integer" if p.type == "int" else "number"}
         if not p.choices:
             field |= {"minimum": p.low, "maximum": p.high}
-        yield _line([f"`{p.name}`", _plain(p.description), _legal(field), _default(field)])
+        yield table_row([f"`{p.name}`", _plain(p.description), _legal(field), _default(field)])
 
 
 # What the models say.
@@ -146,8 +146,8 @@ def _keys_of(model: type[Checked]) -> list[str]:
     rows = []
     for name, field in fields.items():
         legal = _legal_table(name, field) if name in inner else _legal(field, name)
-        rows.append(_line([f"`{name}`", said[name], legal, _default(field)]))
-    return [*_head(KEYS), *rows]
+        rows.append(table_row([f"`{name}`", said[name], legal, _default(field)]))
+    return [*table_head(KEYS), *rows]
 
 
 def _fields(model: type[Checked]) -> dict[str, dict[str, Any]]:
@@ -261,17 +261,6 @@ def _toml(value: object) -> str:
 
 def _count(number: float) -> str:
     return f"{number:,.0f}" if number >= 1000 else f"{number:g}"
-
-
-# How it looks.
-
-
-def _head(titles: Sequence[str]) -> list[str]:
-    return [_line(titles), _line(["---"] * len(titles))]
-
-
-def _line(fields: Sequence[str]) -> str:
-    return f"| {' | '.join(fields)} |"
 
 
 if __name__ == "__main__":

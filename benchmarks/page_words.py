@@ -1,0 +1,28 @@
+"""How the pages of searches write figures and tables, in Markdown. No heavy imports."""
+
+from collections.abc import Mapping, Sequence
+
+Interval = Mapping[str, float]
+"""``value`` with the ends ``low`` and ``high``."""
+
+
+def ratio(found: Interval) -> str:
+    """Write a ratio with its interval."""
+    return f"{found['value']:.2f} ({found['low']:.2f} to {found['high']:.2f})"
+
+
+def points(found: Interval) -> str:
+    """Write a difference of shares as points of per cent, with its interval."""
+    value, low, high = (100 * found[key] for key in ("value", "low", "high"))
+    return f"{value:+.2f} ({low:+.2f} to {high:+.2f})"
+
+
+def extremes(found: Mapping[str, float]) -> str:
+    """Write a median of tables with the smallest and the largest."""
+    return f"{found['median']:.2f} ({found['min']:.2f} to {found['max']:.2f})"
+
+
+def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Write a table whose first column is text and whose others are numbers."""
+    line = ["---", *["---:"] * (len(head) - 1)]
+    return [f"| {' | '.join(fields)} |" for fields in (head, line, *rows)]
