@@ -21,7 +21,7 @@ from autokd.definitions import find, read, shown
 from autokd.errors import DefinitionError
 from autokd.methods import Needs, find_method
 from autokd.pareto import Axis
-from autokd.requirements import check_requirements, united
+from autokd.requirements import check_read, check_requirements, united
 from autokd.sections import (
     METRICS,
     Budget,
@@ -185,13 +185,12 @@ class StudySpec(Checked):
             most, and a handful of trials.
         """
         limit = min(self.data.train_limit or 256, 256)
-        quick = {"epochs": 1, "min_top1": 0.0}
         least = None if self.constraints.min_top1 is None else _LEAST_TOP1
         return self.model_copy(
             update={
                 "data": self.data.model_copy(update={"train_limit": limit}),
-                "teacher": self.teacher.model_copy(update=quick),
-                "teachers": tuple(spec.model_copy(update=quick) for spec in self.teachers),
+                "teacher": self.teacher.quick(),
+                "teachers": tuple(spec.quick() for spec in self.teachers),
                 "assistants": tuple(a.model_copy(update={"epochs": 1}) for a in self.assistants),
                 "fidelity": Fidelity(min_epochs=1, max_epochs=2, eta=2),
                 "budget": Budget(trials=4),
@@ -242,7 +241,9 @@ def read_study(raw: Mapping[str, Any], *, source: str, path: Path | None = None)
         case found:
             legal = "a name, a path or a table"
             raise DefinitionError(f"{source}: [search_space] must be {legal}, found {found!r}")
-    return validate(StudySpec, raw, source=source)
+    spec = validate(StudySpec, raw, source=source)
+    check_read(spec.teacher, spec.teachers, source=source)
+    return spec
 
 
 def fingerprint(spec: StudySpec) -> dict[str, str]:

@@ -3,16 +3,73 @@
 Whether the study's methods have in them what they need is checked in `autokd.requirements`.
 """
 
-from typing import Annotated, ClassVar, Literal, Self
+import re
+from typing import Annotated, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
-from autokd.checking import Checked, illegal
+from autokd.checking import Checked, illegal, nearest
 
-__all__ = ["AssistantSpec", "Features", "TeacherSpec"]
+__all__ = [
+    "ZOO",
+    "AssistantSpec",
+    "Features",
+    "Source",
+    "TeacherSpec",
+    "readers",
+    "zoo_depth",
+]
+
+Source = Literal["zoo", "checkpoint", "torchvision", "module", "probabilities"]
+"""Where a teacher can come from."""
+
+ZOO = tuple(f"resnet{depth}" for depth in (8, 14, 20, 32, 44, 56, 110))
+"""Names of the zoo that are offered; any other depth of the same form works too."""
+
+_ZOO_DEPTHS = range(8, 111, 6)
+
+_READ_BY: dict[str, tuple[Source, ...]] = {
+    "model": ("zoo", "checkpoint", "torchvision", "module"),
+    "weights": ("torchvision",),
+    "file": ("checkpoint", "probabilities"),
+    "key_prefix": ("checkpoint",),
+    "mean": ("zoo", "checkpoint", "torchvision", "module"),
+    "std": ("zoo", "checkpoint", "torchvision", "module"),
+    "epochs": ("zoo",),
+    "stop_fraction": ("zoo",),
+    "learning_rate": ("zoo",),
+    "seed": ("zoo",),
+    "saw_validation": ("checkpoint", "torchvision", "module", "probabilities"),
+}
+"""The sources that read a key of a teacher, for keys that not all of them read."""
 
 _PositiveInt = Annotated[int, Field(ge=1)]
 _PositiveFloat = Annotated[float, Field(gt=0)]
+
+
+def zoo_depth(name: str) -> int | None:
+    """Read the depth of a network of the zoo from its name.
+
+    Args:
+        name: ``resnet20``.
+
+    Returns:
+        Layers with weights, 6n + 2, in [8, 110]; None if the zoo has no such network.
+    """
+    found = re.fullmatch(r"resnet(\d+)", name)
+    return int(found[1]) if found and int(found[1]) in _ZOO_DEPTHS else None
+
+
+def readers(key: str) -> tuple[Source, ...]:
+    """Say for which sources a key of a teacher is read.
+
+    Args:
+        key: A key of `TeacherSpec`.
+
+    Returns:
+        The sources, in the order in which `Source` has them.
+    """
+    return _READ_BY.get(key, get_args(Source))
 
 
 class TeacherSpec(Checked):
@@ -45,7 +102,7 @@ class TeacherSpec(Checked):
 
     later: ClassVar = frozenset({"stop_fraction"})
 
-    source: Literal["zoo", "checkpoint", "torchvision", "module", "probabilities"]
+    source: Source
     model: str | None = None
     weights: str | None = None
     file: str | None = None
@@ -68,10 +125,38 @@ class TeacherSpec(Checked):
         if len(self.mean or ()) != len(self.std or ()):
             found = f"{list(self.mean or ())} and {list(self.std or ())}"
             raise illegal("mean", f"must have a number for each channel as std has, found {found}")
-        if self.source != "zoo" and self.stop_fraction != 1:
-            trained = f"source {self.source!r}, which the study does not train"
-            raise illegal("stop_fraction", f"must be 1 for {trained}, found {self.stop_fraction}")
+        if self.source == "zoo":
+            _check_zoo(str(self.model))
+        if self.source == "checkpoint" and ":" not in str(self.model):
+            _check_zoo(str(self.model), other="'package.module:function'")
         return self
+
+    def quick(self) -> "TeacherSpec":
+        """Shorten what takes long.
+
+        Returns:
+            The same teacher, trained for one epoch if the study trains it, however bad it is.
+        """
+        epochs = 1 if self.source == "zoo" else self.epochs
+        return self.model_copy(update={"epochs": epochs, "min_top1": 0.0})
+
+    @property
+    def is_of_zoo(self) -> bool:
+        """Whether its network is one of the zoo's, which the study trains or fills from a file."""
+        return self.source in ("zoo", "checkpoint") and zoo_depth(str(self.model)) is not None
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """Keys that say more than their default although nothing reads them for this source.
+
+        Asked where a definition is read, and not of the records of runs: they stay readable.
+        """
+        fields = type(self).model_fields
+        return tuple(
+            name
+            for name, field in fields.items()
+            if self.source not in readers(name) and getattr(self, name) != field.default
+        )
 
 
 class AssistantSpec(Checked):
@@ -96,6 +181,11 @@ class AssistantSpec(Checked):
     soft_weight: Annotated[float, Field(ge=0, le=1)] = 0.9
     taught_by: Literal["teacher", "previous"] = "previous"
 
+    @model_validator(mode="after")
+    def _is_of_zoo(self) -> Self:
+        _check_zoo(self.model)
+        return self
+
 
 class Features(Checked):
     """Which maps of the teacher are compared with the student's, and how they are kept.
@@ -111,3 +201,9 @@ class Features(Checked):
     hints: Literal["stages", "clustered"] = "stages"
     clusters: Annotated[int, Field(ge=1, le=10)] = 3
     table_gb: Annotated[float, Field(ge=0)] = 2.0
+
+
+def _check_zoo(model: str, *, other: str = "") -> None:
+    if zoo_depth(model) is None:
+        legal = f"one of {list(ZOO)}" + (f" or {other}" if other else "")
+        raise illegal("model", f"must be {legal}, found {model!r}{nearest(model, ZOO)}")

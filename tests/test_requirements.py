@@ -11,6 +11,7 @@ from autokd.study import StudySpec, read_study
 
 ZOO = {"source": "zoo", "model": "resnet20"}
 BLACK_BOX = {"source": "probabilities", "file": "answers.npz"}
+CHECKPOINT = {"source": "checkpoint", "model": "resnet20", "file": "a.safetensors"}
 ASSISTANT = {"model": "resnet14"}
 MIXED = {"views": {"mix": "mixup"}}
 FOUR = {"type": "categorical", "choices": ["same", "plain", "weak", "strong"]}
@@ -184,3 +185,49 @@ def test_needs_of_several_methods_are_the_largest_of_each(
 
 def test_assistants_need_the_teacher_who_teaches_them() -> None:
     assert united([Needs(teacher=False, assistants=1)]).teacher
+
+
+# What is written for a teacher, and what reads it.
+
+
+@pytest.mark.parametrize(
+    ("tables", "message"),
+    [
+        (
+            {"teacher": {**ZOO, "weights": "DEFAULT"}},
+            r"\[teacher.weights\] is read for source 'torchvision' alone, found source 'zoo'",
+        ),
+        (
+            {"teacher": {**ZOO, "file": "a.safetensors"}},
+            r"\[teacher.file\] is read for source 'checkpoint' or 'probabilities' alone, found",
+        ),
+        (
+            {"teacher": {**CHECKPOINT, "stop_fraction": 0.5}},
+            r"\[teacher.stop_fraction\] is read for source 'zoo' alone, found source 'checkpoint'",
+        ),
+        (
+            {"teacher": {**CHECKPOINT, "epochs": 9}},
+            r"\[teacher.epochs\] is read for source 'zoo'",
+        ),
+        (
+            {"teacher": {**BLACK_BOX, "mean": [0.5], "std": [0.2]}},
+            r"\[teacher.mean\] is read for source 'zoo' or .*, found source 'probabilities'",
+        ),
+        (
+            {"teachers": [ZOO, {**ZOO, "saw_validation": True}]},
+            r"\[teachers.1.saw_validation\] is read for source 'checkpoint' or .* source 'zoo'",
+        ),
+    ],
+)
+def test_key_of_a_teacher_that_nothing_would_read_is_refused(
+    tables: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(DefinitionError, match=rf"^a\.toml: {message}"):
+        study("meal", **{"teachers": [ZOO], **tables})
+
+
+@pytest.mark.parametrize("teacher", [ZOO, CHECKPOINT, BLACK_BOX, {"source": "module"}])
+def test_study_that_is_written_with_every_key_is_read_again(teacher: dict[str, Any]) -> None:
+    spec = study("kd", teacher=teacher)
+    for each in (spec, spec.smoke()):
+        assert read_study(each.model_dump(mode="json"), source="a.toml") == each

@@ -272,7 +272,9 @@ def test_smoke_shrinks_every_shipped_study_to_another_legal_one(name: str) -> No
     assert small.fidelity.ladder.rungs == (1, 2)
     assert small.budget.trials is not None
     assert small.budget.trials * small.fidelity.max_epochs <= 8
-    assert (small.teacher.epochs, small.teacher.min_top1) == (1, 0)
+    assert small.teacher.min_top1 == 0
+    if spec.teacher.source == "zoo":
+        assert small.teacher.epochs == 1
 
 
 def test_smoke_shortens_every_network_that_the_study_trains() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from autokd.checking import Checked, validate
 from autokd.errors import DefinitionError
-from autokd.teaching import AssistantSpec, Features, TeacherSpec
+from autokd.teaching import ZOO, AssistantSpec, Features, TeacherSpec, readers, zoo_depth
 
 CHECKPOINT = {"source": "checkpoint", "model": "resnet56", "file": "a.safetensors"}
 BLACK_BOX = {"source": "probabilities", "file": "answers.npz"}
@@ -56,14 +56,23 @@ BLACK_BOX = {"source": "probabilities", "file": "answers.npz"}
         ),
         (
             TeacherSpec,
-            {**BLACK_BOX, "stop_fraction": 0.5},
+            {"source": "zoo", "model": "resnet21"},
             (
-                r"\[stop_fraction\] must be 1 for source 'probabilities', which the study does "
-                r"not train, found 0.5$"
+                r"\[model\] must be one of \['resnet8', .*, 'resnet110'\], found 'resnet21'; did "
+                r"you mean 'resnet\d+'\?$"
             ),
         ),
-        (TeacherSpec, {**CHECKPOINT, "stop_fraction": 0.5}, r"\[stop_fraction\] must be 1 for"),
+        (
+            TeacherSpec,
+            {**CHECKPOINT, "model": "vgg16"},
+            r"\[model\] must be one of .* or 'package.module:function', found 'vgg16'$",
+        ),
         (AssistantSpec, {}, r"\[model\] is missing$"),
+        (
+            AssistantSpec,
+            {"model": "resnet116"},
+            r"\[model\] must be one of .*'resnet110'\], found 'resnet116'; did you mean",
+        ),
         (
             AssistantSpec,
             {"model": "resnet14", "taught_by": "student"},
@@ -105,6 +114,9 @@ def test_illegal_value_is_refused_with_key_and_legal_values(
         (TeacherSpec, {"source": "module"}),
         (TeacherSpec, {**CHECKPOINT, "mean": [0, 1], "std": [1, 2]}),
         (TeacherSpec, {"source": "zoo", "model": "resnet20", "stop_fraction": 0.3}),
+        (TeacherSpec, {"source": "zoo", "model": "resnet26"}),
+        (TeacherSpec, {**CHECKPOINT, "model": "my_networks:wide"}),
+        (TeacherSpec, {"source": "torchvision", "model": "vgg16"}),
         (TeacherSpec, BLACK_BOX),
         (AssistantSpec, {"model": "resnet14"}),
         (AssistantSpec, {"model": "resnet14", "temperature": 8, "taught_by": "teacher"}),
@@ -130,3 +142,58 @@ def test_assistant_is_taught_by_the_one_before_as_plain_distillation_teaches() -
     assistant = AssistantSpec(model="resnet14")
     assert assistant.taught_by == "previous"
     assert (assistant.temperature, assistant.soft_weight) == (4.0, 0.9)
+
+
+@pytest.mark.parametrize(
+    ("name", "depth"),
+    [
+        ("resnet8", 8),
+        ("resnet26", 26),
+        ("resnet110", 110),
+        ("resnet2", None),
+        ("resnet21", None),
+        ("resnet116", None),
+        ("resnet", None),
+        ("xresnet20", None),
+    ],
+)
+def test_depth_is_read_from_the_name_of_a_network_of_the_zoo(name: str, depth: int | None) -> None:
+    assert zoo_depth(name) == depth
+
+
+def test_every_name_that_is_offered_is_one_of_the_zoo() -> None:
+    assert all(zoo_depth(name) for name in ZOO)
+
+
+@pytest.mark.parametrize(
+    ("raw", "is_of_zoo"),
+    [
+        ({"source": "zoo", "model": "resnet26"}, True),
+        (CHECKPOINT, True),
+        ({**CHECKPOINT, "model": "my_networks:wide"}, False),
+        # torchvision's is another network than the zoo's of the same name.
+        ({"source": "torchvision", "model": "resnet50"}, False),
+        ({"source": "module"}, False),
+        (BLACK_BOX, False),
+    ],
+)
+def test_teacher_says_whether_its_network_is_of_the_zoo(
+    raw: dict[str, Any], is_of_zoo: bool
+) -> None:
+    assert validate(TeacherSpec, raw, source="s.toml").is_of_zoo is is_of_zoo
+
+
+def test_what_is_said_and_not_read_is_told_in_the_order_of_the_keys() -> None:
+    raw = {"seed": 1, "epochs": 5, "weights": "DEFAULT", **CHECKPOINT}
+    assert validate(TeacherSpec, raw, source="s.toml").unread == ("weights", "epochs", "seed")
+
+
+def test_default_says_nothing_that_would_have_to_be_read() -> None:
+    for raw in (CHECKPOINT, BLACK_BOX, {"source": "zoo", "model": "resnet8"}):
+        whole = validate(TeacherSpec, raw, source="s.toml").model_dump(mode="json")
+        assert validate(TeacherSpec, whole, source="s.toml").unread == ()
+
+
+def test_keys_that_every_teacher_has_are_read_for_every_source() -> None:
+    everywhere = {key for key in TeacherSpec.model_fields if len(readers(key)) == 5}
+    assert everywhere == {"source", "min_top1"}

@@ -90,6 +90,9 @@ def retrain(
     fresh_members: Annotated[
         bool, typer.Option("--fresh-members", help="New members of the family, one a seed.")
     ] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Give a longer retraining of this trial up.")
+    ] = False,
     device: DeviceOption = "auto",
     data: DataOption = None,
 ) -> None:
@@ -110,6 +113,7 @@ def retrain(
             n_seeds=seeds,
             epochs=epochs,
             members="fresh" if fresh_members else "same",
+            replace=replace,
             device=device,
             data_dir=data,
             progress=listener.preparing,

@@ -24,6 +24,7 @@ __all__ = [
     "Origin",
     "RetrainFiles",
     "find_origin",
+    "kept_epochs",
     "retrain_files",
     "why_no_student",
 ]
@@ -133,6 +134,24 @@ def find_origin(run: "Run", slot: int, *, weights: str = "auto") -> Origin:
         f"trial {slot} of {run.folder} has not been retrained with members {members!r}; "
         f"`autokd retrain {run.folder} --trial {slot}{option}` does it"
     )
+
+
+def kept_epochs(files: RetrainFiles) -> int:
+    """Count what went into the retraining that a run folder has.
+
+    Args:
+        files: Where it would be.
+
+    Returns:
+        Epochs, over all its seeds; 0 where there is none that could be exported.
+    """
+    if not files.result.is_file():
+        return 0
+    try:
+        origin = _retrained(files, kind="kept")
+        return origin.epochs * int(origin.summary["n_seeds"])
+    except (ExportError, ValueError):
+        return 0
 
 
 def why_no_student(record: "Record") -> str:

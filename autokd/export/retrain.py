@@ -21,7 +21,7 @@ from autokd.distill import PreparedStudy, Progress, prepare
 from autokd.errors import ExportError
 from autokd.export.facts import data_facts, searched_data
 from autokd.export.members import choose_members
-from autokd.export.origin import MEMBERS, Members, retrain_files, why_no_student
+from autokd.export.origin import MEMBERS, Members, kept_epochs, retrain_files, why_no_student
 from autokd.export.retrained import Retrained, median_index
 from autokd.export.searched import searched
 from autokd.export.training import measure_member, train_member
@@ -44,6 +44,7 @@ def retrain(
     epochs: int | None = None,
     prepared: PreparedStudy | None = None,
     members: Members = "same",
+    replace: bool = False,
     device: str = "auto",
     data_dir: Path | None = None,
     cache_dir: Path | None = None,
@@ -59,6 +60,8 @@ def retrain(
         prepared: The prepared study, with at least `n_views` views; None prepares it.
         members: ``same`` trains the trial's first student from ``n_seeds`` initial weights;
             ``fresh`` trains ``n_seeds`` new students of its family.
+        replace: Whether a longer retraining that the run has, by epochs over all seeds, may be
+            given up for this one.
         device: Where to train, if nothing is prepared: ``auto``, ``cpu``, ``cuda``, ``cuda:1``.
         data_dir: Folder of the data, if nothing is prepared; None for that of the search.
         cache_dir: Where teachers and their answers are kept, if nothing is prepared; None for the
@@ -70,14 +73,16 @@ def retrain(
 
     Raises:
         DataError: If the images cannot be loaded.
-        ExportError: If an argument is illegal, the trial has no student, what is prepared is not
-            the run's, or the result cannot be written.
+        ExportError: If an argument is illegal, the trial has no student or a longer retraining,
+            what is prepared is not the run's, or the result cannot be written.
         RunError: If the run has no such trial, or cannot be read or written.
         TeacherError: If the teacher cannot be prepared.
         TrialError: If a training diverges or the device has no memory left.
     """
     n_epochs = FULL_BUDGET * run.spec.fidelity.max_epochs if epochs is None else epochs
     _check_arguments(run, slot, n_seeds=n_seeds, epochs=n_epochs, members=members)
+    if not replace:
+        _check_kept(run, slot, members=members, n_epochs=n_seeds * n_epochs)
     n_needed = n_views(run, epochs=n_epochs)
     if prepared is None:
         prepared = prepare(
@@ -161,6 +166,16 @@ def _check_arguments(run: "Run", slot: int, *, n_seeds: int, epochs: int, member
     reason = why_no_student(run.record(slot))
     if reason:
         raise ExportError(f"trial {slot} has no student: {reason}")
+
+
+def _check_kept(run: "Run", slot: int, *, members: Members, n_epochs: int) -> None:
+    """Refuse to give up a longer retraining: hours of work, and what was exported from it."""
+    kept = kept_epochs(retrain_files(run.folder, slot, members=members))
+    if kept > n_epochs:
+        raise ExportError(
+            f"trial {slot} of {run.folder} has been retrained for {kept:,} epochs over all seeds, "
+            f"and {n_epochs:,} are asked for; --replace gives the longer training up"
+        )
 
 
 def _check_prepared(run: "Run", prepared: PreparedStudy, *, n_needed: int) -> None:

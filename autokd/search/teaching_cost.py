@@ -19,7 +19,6 @@ from autokd.distill.roles import roles_of
 from autokd.distill.threads import preparing_threads
 from autokd.study import StudySpec
 from autokd.teachers import new_teacher
-from autokd.teachers.zoo import ZOO
 from autokd.teaching import AssistantSpec, TeacherSpec
 
 __all__ = ["TeachingCost", "clock", "teaching_cost"]
@@ -107,18 +106,17 @@ def teaching_cost(
     needs, n_images = spec.needs, len(dataset.train)
     teachers = [spec.teacher, *(spec.teachers if needs.teachers else ())]
     assistants = spec.assistants if needs.assistants else ()
-    networks: list[TeacherSpec | AssistantSpec] = [*teachers, *assistants]
-    n_networks = len(networks) if needs.teacher or needs.assistants else 0
+    own = [each for each in teachers if each.source == "zoo"]
+    trained: list[TeacherSpec | AssistantSpec] = [*own, *assistants]
+    n_networks = len(teachers) + len(assistants) if needs.teacher or needs.assistants else 0
     is_tape = spec.table_kind == "tape"
     parts = spec.fidelity.max_epochs if is_tape else spec.views.n_augmentations
     n_tables = n_networks * (1 + len(roles_of(spec.search_space)))
     per_epoch = -(-n_images // spec.training.batch_size)
-    steps: dict[str | None, float] = {
+    steps = {
         model: step_s(_network(spec, model, dataset).to(device))
-        for model in {each.model for each in networks}
-        if model in ZOO
+        for model in {each.model for each in trained}
     }
-    own = [each for each in teachers if each.source == "zoo"]
     maps_bytes = _maps_bytes(spec, dataset, parts, device) if needs.features else None
     return TeachingCost(
         n_networks=n_networks,
@@ -161,7 +159,7 @@ def _total(
 
 def _maps_bytes(spec: StudySpec, dataset: Dataset, parts: int, device: torch.device) -> int | None:
     """Measure the maps of the teacher's stages, which stand for those of its clusters too."""
-    if spec.teacher.model not in ZOO:
+    if not spec.teacher.is_of_zoo:
         return None
     teacher = _network(spec, spec.teacher.model, dataset).to(device)
     names = stage_names(teacher, dataset.shape, device=device)
@@ -173,7 +171,7 @@ def _table_s(
     spec: StudySpec, dataset: Dataset, n_images: int, device: torch.device
 ) -> float | None:
     """Time the teacher's network, untrained, on some images; the others answer no slower."""
-    if spec.teacher.model not in ZOO:
+    if not spec.teacher.is_of_zoo:
         return None
     teacher = _network(spec, spec.teacher.model, dataset).to(device)
     images = dataset.train.images[:_N_ASKED]

@@ -8,8 +8,6 @@ Source: He et al. 2016, arXiv:1512.03385, section 4.2 (the network, n = blocks a
     3.3 (option A).
 """
 
-import re
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -17,13 +15,10 @@ from torch.nn import functional
 from autokd.checking import nearest
 from autokd.errors import TeacherError
 from autokd.graphs.ir import InputShape
+from autokd.teaching import ZOO, zoo_depth
 
 __all__ = ["ZOO", "CifarResNet", "cifar_resnet", "zoo_model"]
 
-ZOO = tuple(f"resnet{depth}" for depth in (8, 14, 20, 32, 44, 56, 110))
-"""Names that are offered; any other depth of the same form works too."""
-
-_DEPTHS = range(8, 111, 6)
 _WIDTHS = (16, 32, 64)
 
 
@@ -103,7 +98,7 @@ def cifar_resnet(depth: int, *, channels: int, num_classes: int, seed: int = 0) 
 
     Source: He et al. 2015, arXiv:1502.01852, section 2.2 (initial weights).
     """
-    if depth not in _DEPTHS:
+    if zoo_depth(f"resnet{depth}") is None:
         raise TeacherError(f"a ResNet of this kind has 6n + 2 layers, 8 to 110, found {depth}")
     with torch.random.fork_rng(devices=[]):
         network = CifarResNet((depth - 2) // 6, channels=channels, num_classes=num_classes)
@@ -125,14 +120,12 @@ def zoo_model(name: str, shape: InputShape, *, seed: int = 0) -> CifarResNet:
     Raises:
         TeacherError: If the zoo has no such network.
     """
-    found = re.fullmatch(r"resnet(\d+)", name)
-    if found is None or int(found[1]) not in _DEPTHS:
+    depth = zoo_depth(name)
+    if depth is None:
         raise TeacherError(
             f"[teacher.model] must be one of {list(ZOO)}, found {name!r}{nearest(name, ZOO)}"
         )
-    return cifar_resnet(
-        int(found[1]), channels=shape.channels, num_classes=shape.num_classes, seed=seed
-    )
+    return cifar_resnet(depth, channels=shape.channels, num_classes=shape.num_classes, seed=seed)
 
 
 def _stage(width: int, channels: int, *, n_blocks: int) -> nn.Sequential:

@@ -152,6 +152,33 @@ def test_a_trial_without_a_student_is_refused(run: Run) -> None:
         retrain(run, INFEASIBLE)
 
 
+def test_longer_retraining_is_given_up_only_when_told(run: Run, prepared: PreparedStudy) -> None:
+    retrain(run, SMALL, n_seeds=2, epochs=2, prepared=prepared)
+    kept = retrain_files(run.folder, SMALL, members="same").result
+    before = kept.read_text()
+    shorter = "retrained for 4 epochs over all seeds, and 3 are asked for; --replace gives"
+    with pytest.raises(ExportError, match=shorter):
+        retrain(run, SMALL, n_seeds=1, epochs=3, prepared=prepared)
+    assert kept.read_text() == before
+    # One of another kind has files of its own, and one that is as long may take its place.
+    retrain(run, SMALL, n_seeds=1, epochs=1, prepared=prepared, members="fresh")
+    retrain(run, SMALL, n_seeds=1, epochs=4, prepared=prepared)
+    assert json.loads(kept.read_text())["epochs"] == 4
+    retrain(run, SMALL, n_seeds=1, epochs=1, prepared=prepared, replace=True)
+    assert json.loads(kept.read_text())["epochs"] == 1
+
+
+@pytest.mark.parametrize("damaged", ["", "{}", "[]", '{"epochs": 9'])
+def test_retraining_that_is_damaged_is_replaced(
+    run: Run, prepared: PreparedStudy, damaged: str
+) -> None:
+    kept = retrain_files(run.folder, SMALL, members="same").result
+    kept.parent.mkdir()
+    kept.write_text(damaged)
+    retrain(run, SMALL, n_seeds=1, epochs=1, prepared=prepared)
+    assert json.loads(kept.read_text())["epochs"] == 1
+
+
 def test_without_prepared_the_study_is_prepared_anew(run: Run, tmp_path: Path) -> None:
     with pytest.raises(TeacherError, match="no teacher was given in Python"):
         retrain(run, SMALL, device="cpu", cache_dir=tmp_path)

@@ -54,6 +54,16 @@ def test_each_role_of_the_teacher_has_a_table_of_its_own(make_spec: Any) -> None
     assert priced.table_bytes == 3 * plain.table_bytes
 
 
+def test_depths_that_the_zoo_does_not_offer_by_name_are_priced_like_the_others(
+    make_spec: Any,
+) -> None:
+    zoo = {"source": "zoo", "model": "resnet26", "epochs": 1}
+    priced = check_study(make_spec(teacher=zoo), device="cpu").teaching
+    assert priced.training_s is not None
+    assert priced.training_s > 0
+    assert priced.table_s is not None
+
+
 @pytest.mark.parametrize(
     ("seconds", "said"), [(12.4, "12 s"), (89, "89 s"), (200, "3 min"), (5400, "1.5 h")]
 )
