@@ -8,29 +8,30 @@ Parts = Mapping[str, Sequence[str]]
 """Lines of each part by name."""
 
 
-def write_or_check(page: Path, parts: Parts, *, script: Path, title: str) -> int:
-    """Write a page, or with ``--check`` say whether it is what would be written.
+def write_or_check(pages: Mapping[Path, Parts], *, script: Path, title: str) -> int:
+    """Write pages, or with ``--check`` say whether they are what would be written.
 
     Args:
-        page: The page.
-        parts: What is generated.
+        pages: What is generated, by page.
         script: Who does it.
         title: What it is for, for ``--help``.
 
     Returns:
-        The exit status: 1 for a page that is out of date.
+        The exit status: 1 if a page is out of date.
     """
     parser = argparse.ArgumentParser(description=title)
     parser.add_argument("--check", action="store_true", help="write nothing")
     options = parser.parse_args()
-    found = page.read_text(encoding="utf-8")
-    wanted = filled(found, parts, name=page.name)
-    if not options.check:
-        page.write_text(wanted, encoding="utf-8")
-        return 0
-    if found != wanted:
-        print(f"docs/{page.name} is out of date: run python scripts/{script.name}")
-    return int(found != wanted)
+    is_old = False
+    for page, parts in pages.items():
+        found = page.read_text(encoding="utf-8")
+        wanted = filled(found, parts, name=page.name)
+        if not options.check:
+            page.write_text(wanted, encoding="utf-8")
+        elif found != wanted:
+            is_old = True
+            print(f"{page.name} is out of date: run python scripts/{script.name}")
+    return int(is_old)
 
 
 def filled(text: str, parts: Parts, *, name: str) -> str:
@@ -46,7 +47,7 @@ def filled(text: str, parts: Parts, *, name: str) -> str:
         before, _, rest = text.partition(begin)
         _, marker, after = rest.partition(end)
         if not marker:
-            raise SystemExit(f"docs/{name} has no part {part!r}")
+            raise SystemExit(f"{name} has no part {part!r}")
         text = f"{before}{begin}\n" + "\n".join(lines) + f"\n\n{end}{after}"
     return text
 

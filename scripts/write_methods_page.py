@@ -46,7 +46,7 @@ GROUPS: dict[str, tuple[Method, ...]] = {
 def main() -> int:
     """Write or check the page."""
     parts = {"methods": methods(), "options": options_table(), "measured": measured()}
-    return write_or_check(PAGE, parts, script=Path(__file__), title=__doc__.splitlines()[0])
+    return write_or_check({PAGE: parts}, script=Path(__file__), title=__doc__.splitlines()[0])
 
 
 def methods() -> list[str]:

@@ -1,11 +1,11 @@
-"""Writes the generated parts of docs/search.md: what searches find, on tables and live.
+"""Writes the generated parts of docs/search.md and README: what searches find, on tables and live.
 
     python scripts/write_search_page.py [--check]
 
 The figures come from benchmarks/search_tables.json, search_warm.json and search_live.json. What
-stands between the page's markers is replaced, the prose around them stays. With ``--check``
-nothing is written, and the exit status is 1 if the page is not what would be written. Needs
-neither torch nor Optuna.
+stands between the pages' markers is replaced, the prose around them stays. With ``--check``
+nothing is written, and the exit status is 1 if a page is not what would be written. Needs neither
+torch nor Optuna.
 """
 
 import importlib
@@ -19,6 +19,7 @@ from page_parts import write_or_check
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "search.md"
+README = ROOT / "README.md"
 RESULT = ROOT / "benchmarks" / "search_tables.json"
 WARM = RESULT.with_name("search_warm.json")
 LIVE = RESULT.with_name("search_live.json")
@@ -47,7 +48,10 @@ def main() -> int:
     parts["about"] = about(result) if result.get("summary") else NOTHING
     parts["warm"] = warm(warmed) if warmed.get("summary") else NOTHING
     parts["live"] = live(lived) if lived.get("summary") else NOTHING
-    return write_or_check(PAGE, parts, script=Path(__file__), title=__doc__.splitlines()[0])
+    is_whole = result.get("summary") and lived.get("summary")
+    short = {"compared": compared(result, lived) if is_whole else NOTHING}
+    pages = {PAGE: parts, README: short}
+    return write_or_check(pages, script=Path(__file__), title=__doc__.splitlines()[0])
 
 
 def about(result: Mapping[str, Any]) -> list[str]:
@@ -71,6 +75,12 @@ def about(result: Mapping[str, Any]) -> list[str]:
             f"their searches were run on both codes, none differed, and {kept:,} more were kept."
         )
     return said
+
+
+def compared(result: Mapping[str, Any], lived: Mapping[str, Any]) -> list[str]:
+    """Say in a few rows what autokd finds, next to the best of Optuna's samplers."""
+    lines: list[str] = importlib.import_module("compared_page").compared(result, lived)
+    return lines
 
 
 def warm(result: Mapping[str, Any]) -> list[str]:

@@ -73,7 +73,7 @@ def main() -> int:
         "domains": list(domains()),
         "generators": list(generators()),
     }
-    return write_or_check(PAGE, parts, script=Path(__file__), title=__doc__.splitlines()[0])
+    return write_or_check({PAGE: parts}, script=Path(__file__), title=__doc__.splitlines()[0])
 
 
 def tables() -> Iterator[str]:

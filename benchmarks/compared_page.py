@@ -1,0 +1,80 @@
+"""README's table of what autokd finds, next to the best of Optuna's samplers. No heavy imports.
+
+The figures are those of the summaries of `search_live` and `search_tables`, which say more.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from page_words import extremes, markdown, ratio
+
+_OURS, _JOINT, _EACH = "autokd", "kd_joint", "kd_each"
+_CELLS = ("cells_cifar10", "cells_cifar100", "cells_imagenet16")
+_LEVEL = "0.99"
+_NAMES = {"gp": "GP", "nsga2": "NSGA-II", "tpe": "TPE"}
+_LIVE = {"digits": "the digits", "fashion_mnist": "5,000 images of FashionMNIST"}
+
+Result = Mapping[str, Any]
+Row = list[str]
+
+
+def compared(tables: Result, lived: Result) -> list[str]:
+    """Write a row for each comparison.
+
+    Args:
+        tables: What is in ``search_tables.json``.
+        lived: What is in ``search_live.json``.
+    """
+    head = ["the same budget for everyone", "autokd", "the best of Optuna's samplers"]
+    rows = [_live(lived, data, title) for data, title in _LIVE.items()]
+    return markdown(head, [*rows, _joint(tables), _each(tables), _cells(tables)])
+
+
+def _live(result: Result, data: str, title: str) -> Row:
+    lines = {
+        name.partition("/")[2]: line
+        for name, line in result["summary"].items()
+        if name.startswith(f"{data}/")
+    }
+    theirs = {name: line["median"] for name, line in lines.items() if name.startswith("optuna ")}
+    best = max(theirs, key=lambda name: theirs[name])
+    what = f"hypervolume after {result['seconds'][data]:g} s of real training, {title}"
+    ours = lines[_OURS]
+    return [
+        f"{what} (median of {ours['n']})",
+        f"{ours['median']:.3f}",
+        f"{theirs[best]:.3f} ({_short(best)})",
+    ]
+
+
+def _joint(result: Result) -> Row:
+    ours = result["summary"][f"{_JOINT}/{_OURS}"]
+    found = ours[_LEVEL]
+    theirs = result["summary"][f"{_JOINT}/{found['best']}"][_LEVEL]
+    what = (
+        "seconds of training to 99 % of what a table of 1,000 trainings holds, student and method"
+    )
+    return [
+        f"{what} (median of {ours['n']})",
+        f"{found['median']:,.0f}; {ratio(found['ratio'])} of the best's",
+        f"{theirs['median']:,.0f} ({_short(found['best'])})",
+    ]
+
+
+def _each(result: Result) -> Row:
+    ours = result["summary"][f"{_EACH}/{_OURS}"]
+    what = f"the same with the method fixed, {ours['n_tables']} tables"
+    return [f"{what}: median (min to max)", f"{extremes(ours[_LEVEL])} of the best's", "1"]
+
+
+def _cells(result: Result) -> Row:
+    lines = [result["summary"][f"{table}/{_OURS}"] for table in _CELLS]
+    counts = ", ".join(f"{line['to_best']['median']:g}" for line in lines)
+    what = "trainings to what the best has after 200, NAS-Bench-201, three data sets"
+    names = " / ".join(dict.fromkeys(_short(line["best"]) for line in lines))
+    return [f"{what} (medians of {lines[0]['n']})", counts, f"200 ({names})"]
+
+
+def _short(name: str) -> str:
+    kind, comma, how = name.removeprefix("optuna ").partition(",")
+    return f"{_NAMES.get(kind, kind)}{comma}{how}"
