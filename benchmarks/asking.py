@@ -1,6 +1,6 @@
 """What a proposal of autokd's own sampler costs after 30, 300 and 3,000 trials.
 
-    OMP_NUM_THREADS=1 python benchmarks/asking.py [--trials 30 300 3000] [--repeats 5]
+    OMP_NUM_THREADS=1 python benchmarks/asking.py [--trials 30 300 3000] [--repeats 9]
 
 Claim measured: at most 0.5 s a proposal at 300 trials and 2 s at 3,000, of one thread. Two
 studies: ``digits_methods`` (conditional parameters, small graphs) and ``cifar10`` (graphs of 180
@@ -51,7 +51,7 @@ def main() -> None:
     """Measure what has no figures yet, then print them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, nargs="+", default=[30, 300, 3_000])
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=9)
     options = parser.parse_args()
     found = {"autokd": autokd.__version__, **versions("optuna", "scikit-learn", "numpy", "scipy")}
     about = {
