@@ -24,7 +24,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from autokd.errors import DefinitionError
 
-__all__ = ["Checked", "illegal", "nearest", "validate"]
+__all__ = ["Checked", "Sourced", "illegal", "nearest", "validate"]
 
 _NOUNS = {
     "bool_type": "true or false",
@@ -67,6 +67,31 @@ class Checked(BaseModel):
         fields, found = type(self).model_fields, write(self)
         silent = {name for name in self.later if getattr(self, name) == fields[name].default}
         return {name: value for name, value in found.items() if name not in silent}
+
+
+class Sourced(Checked):
+    """A part of a definition whose ``source`` decides which of its keys are read.
+
+    Attributes:
+        read_by: The sources that read a key, for keys that not all of them read.
+    """
+
+    read_by: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+
+    source: str
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """Keys that say more than their default although nothing reads them for this source.
+
+        Asked where a definition is read, and not of the records of runs: they stay readable.
+        """
+        fields = type(self).model_fields
+        return tuple(
+            name
+            for name, sources in self.read_by.items()
+            if self.source not in sources and getattr(self, name) != fields[name].default
+        )
 
 
 def illegal(key: str, message: str) -> PydanticCustomError:

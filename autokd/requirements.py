@@ -1,17 +1,17 @@
 """What the methods of a search space need, and whether the study has it.
 
 A study that lacks something is refused while its file is read, naming the method and the need. So
-is a file that says of a teacher what nothing would read.
+is a file that says of data or a teacher what nothing would read.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from autokd.checking import illegal
+from autokd.checking import Sourced, illegal
 from autokd.domains import values
 from autokd.errors import DefinitionError
 from autokd.methods import Method, Needs, find_method
 from autokd.space import SearchSpace
-from autokd.teaching import AssistantSpec, TeacherSpec, readers
+from autokd.teaching import AssistantSpec, TeacherSpec
 from autokd.views import ViewsSpec
 
 __all__ = ["check_read", "check_requirements", "united"]
@@ -70,24 +70,22 @@ def check_requirements(
             raise illegal(f"teachers.{number}.source", only)
 
 
-def check_read(teacher: TeacherSpec, teachers: Sequence[TeacherSpec], *, source: str) -> None:
-    """Refuse keys of teachers that nothing would read.
+def check_read(tables: Mapping[str, Sourced], *, source: str) -> None:
+    """Refuse keys that nothing would read.
 
     Who writes them expects something of them: ``weights`` of a teacher that the study trains would
     be forgotten without a word.
 
     Args:
-        teacher: ``[teacher]`` as a file has it.
-        teachers: ``[[teachers]]`` as it has them.
+        tables: The tables of a file that have a source, by name.
         source: The file, as messages shall name it.
 
     Raises:
-        DefinitionError: If a key is not read for its teacher's source.
+        DefinitionError: If a key is not read for the source of its table.
     """
-    numbered = {f"teachers.{number}": further for number, further in enumerate(teachers)}
-    for table, spec in {"teacher": teacher, **numbered}.items():
+    for table, spec in tables.items():
         for key in spec.unread:
-            legal = " or ".join(map(repr, readers(key)))
+            legal = " or ".join(map(repr, spec.read_by[key]))
             raise DefinitionError(
                 f"{source}: [{table}.{key}] is read for source {legal} alone, "
                 f"found source {spec.source!r}"

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from autokd.checking import Checked, illegal
+from autokd.checking import Checked, Sourced, illegal
 from autokd.fidelity import Ladder
 from autokd.pareto import Axis
 
@@ -70,19 +70,21 @@ _PositiveFloat = Annotated[float, Field(gt=0)]
 _Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
-class DataSpec(Checked):
+class DataSpec(Sourced):
     """Where the images come from.
 
     Attributes:
         source: A data set by name, ``image_folder`` for a folder with a folder of images for each
             class, or ``arrays`` for images given in Python.
         root: Folder of the data, relative to ``--data`` or else to the current folder; needed for
-            every source but ``digits`` and ``arrays``.
-        download: Whether torchvision may fetch the data when it is missing.
+            every source but ``digits`` and ``arrays``, which have none.
+        download: Whether torchvision may fetch a data set that it knows when it is missing.
         image_size: Height and width to which images are brought, pixels, for ``image_folder``
             only; None keeps a square size that all share.
         train_limit: Images kept for training before validation is cut, stratified by class; None
             keeps all.
+        least_per_class: Images of each class that ``train_limit`` keeps at least, if the class has
+            so many; 0 refuses a limit that leaves fewer than 2.
         images_per_class: Training images kept of each class once the other splits are cut; None
             keeps all.
         validation_fraction: Share of the training images that is cut off for validation,
@@ -93,13 +95,20 @@ class DataSpec(Checked):
         split_seed: Seed of the cuts; it stays when the study's seed changes.
     """
 
-    later: ClassVar = frozenset({"images_per_class", "tuning_fraction"})
+    later: ClassVar = frozenset({"images_per_class", "least_per_class", "tuning_fraction"})
+    read_by: ClassVar = {
+        "root": ("fashion_mnist", "cifar10", "cifar100", "image_folder"),
+        "download": ("fashion_mnist", "cifar10", "cifar100"),
+        "image_size": ("image_folder",),
+        "test_fraction": ("digits", "image_folder", "arrays"),
+    }
 
     source: Literal["digits", "fashion_mnist", "cifar10", "cifar100", "image_folder", "arrays"]
     root: str | None = None
     download: bool = False
     image_size: Annotated[int, Field(ge=8, le=224)] | None = None
     train_limit: _PositiveInt | None = None
+    least_per_class: Annotated[int, Field(ge=0)] = 0
     images_per_class: _PositiveInt | None = None
     validation_fraction: _Fraction = 0.2
     tuning_fraction: _Fraction = 0.1
@@ -236,9 +245,9 @@ class SamplerSpec(Checked):
         startup_trials: Trials drawn at random before a model is used, for ``nsga2`` the trials of
             a generation; None means 4 for ``autokd``, which counts finished ones, and 10 for the
             others.
-        memory: Finished trials to which ``autokd``, ``tpe`` and ``gp`` fit their model, >=
-            startup_trials: up to half as many again, then the better half and the latest. It
-            bounds the time of a proposal.
+        memory: Finished trials to which a model is fitted, >= startup_trials; of more, the better
+            half and the latest are kept. ``tpe`` and ``gp`` are cut back to so many at half as
+            many again. It bounds the time of a proposal.
         previews: Points whose students ``autokd`` draws for a proposal, to know their size.
     """
 

@@ -94,6 +94,14 @@ class SearchSpace(Checked):
             *kd_dimensions(self.kd),
         )
 
+    def is_searched(self) -> bool:
+        """Say whether there is anything to search.
+
+        Returns:
+            False if every parameter has a single value.
+        """
+        return any(len(set(values(dimension.domain))) > 1 for dimension in self.dimensions())
+
     def conditional(self) -> list[str]:
         """Name the searched parameters that only some of the space's methods have.
 

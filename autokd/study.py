@@ -134,6 +134,11 @@ class StudySpec(Checked):
             # Optuna's gp would draw them at random, with no more than a warning.
             found = f"and {conditional} depend on kd.method"
             raise illegal("sampler.name", f"must not be 'gp' where parameters depend, {found}")
+        if self.sampler.name == "nsga2" and not self.search_space.is_searched():
+            found = "and every parameter has a single value"
+            raise illegal(
+                "sampler.name", f"must not be 'nsga2' where nothing is searched, {found}"
+            )
         check_requirements(
             self.search_space,
             views=self.views,
@@ -180,15 +185,15 @@ class StudySpec(Checked):
         """Shrink the study to seconds.
 
         Returns:
-            The same study with few images, two rungs, short teachers without a bound on their
-            accuracy, short assistants, a ``min_top1`` that no student misses, one baseline at
-            most, and a handful of trials.
+            The same study with few images of each class, two rungs, short teachers without a
+            bound on their accuracy, short assistants, a ``min_top1`` that no student misses, one
+            baseline at most, and a handful of trials.
         """
-        limit = min(self.data.train_limit or 256, 256)
+        few = {"train_limit": min(self.data.train_limit or 256, 256), "least_per_class": 4}
         least = None if self.constraints.min_top1 is None else _LEAST_TOP1
         return self.model_copy(
             update={
-                "data": self.data.model_copy(update={"train_limit": limit}),
+                "data": self.data.model_copy(update=few),
                 "teacher": self.teacher.quick(),
                 "teachers": tuple(spec.quick() for spec in self.teachers),
                 "assistants": tuple(a.model_copy(update={"epochs": 1}) for a in self.assistants),
@@ -242,7 +247,8 @@ def read_study(raw: Mapping[str, Any], *, source: str, path: Path | None = None)
             legal = "a name, a path or a table"
             raise DefinitionError(f"{source}: [search_space] must be {legal}, found {found!r}")
     spec = validate(StudySpec, raw, source=source)
-    check_read(spec.teacher, spec.teachers, source=source)
+    more = {f"teachers.{number}": further for number, further in enumerate(spec.teachers)}
+    check_read({"data": spec.data, "teacher": spec.teacher, **more}, source=source)
     return spec
 
 

@@ -4,21 +4,13 @@ Whether the study's methods have in them what they need is checked in `autokd.re
 """
 
 import re
-from typing import Annotated, ClassVar, Literal, Self, get_args
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from autokd.checking import Checked, illegal, nearest
+from autokd.checking import Checked, Sourced, illegal, nearest
 
-__all__ = [
-    "ZOO",
-    "AssistantSpec",
-    "Features",
-    "Source",
-    "TeacherSpec",
-    "readers",
-    "zoo_depth",
-]
+__all__ = ["ZOO", "AssistantSpec", "Features", "Source", "TeacherSpec", "zoo_depth"]
 
 Source = Literal["zoo", "checkpoint", "torchvision", "module", "probabilities"]
 """Where a teacher can come from."""
@@ -28,20 +20,8 @@ ZOO = tuple(f"resnet{depth}" for depth in (8, 14, 20, 32, 44, 56, 110))
 
 _ZOO_DEPTHS = range(8, 111, 6)
 
-_READ_BY: dict[str, tuple[Source, ...]] = {
-    "model": ("zoo", "checkpoint", "torchvision", "module"),
-    "weights": ("torchvision",),
-    "file": ("checkpoint", "probabilities"),
-    "key_prefix": ("checkpoint",),
-    "mean": ("zoo", "checkpoint", "torchvision", "module"),
-    "std": ("zoo", "checkpoint", "torchvision", "module"),
-    "epochs": ("zoo",),
-    "stop_fraction": ("zoo",),
-    "learning_rate": ("zoo",),
-    "seed": ("zoo",),
-    "saw_validation": ("checkpoint", "torchvision", "module", "probabilities"),
-}
-"""The sources that read a key of a teacher, for keys that not all of them read."""
+_NETWORKS: tuple[Source, ...] = ("zoo", "checkpoint", "torchvision", "module")
+"""Sources that have more than answers."""
 
 _PositiveInt = Annotated[int, Field(ge=1)]
 _PositiveFloat = Annotated[float, Field(gt=0)]
@@ -60,19 +40,7 @@ def zoo_depth(name: str) -> int | None:
     return int(found[1]) if found and int(found[1]) in _ZOO_DEPTHS else None
 
 
-def readers(key: str) -> tuple[Source, ...]:
-    """Say for which sources a key of a teacher is read.
-
-    Args:
-        key: A key of `TeacherSpec`.
-
-    Returns:
-        The sources, in the order in which `Source` has them.
-    """
-    return _READ_BY.get(key, get_args(Source))
-
-
-class TeacherSpec(Checked):
+class TeacherSpec(Sourced):
     """Where a teacher comes from.
 
     Attributes:
@@ -87,9 +55,10 @@ class TeacherSpec(Checked):
             source has test images of its own, float, ``(n, classes)``, rows in the data source's
             own order before any cut.
         key_prefix: Stripped from every key of the checkpoint, ``module.``.
-        mean: Normalisation of a published teacher, one number a channel; None computes it from the
-            training images.
-        std: As ``mean``.
+        mean: Mean by which the teacher's images are normalised, on the [0, 1] scale, one number a
+            channel. None means that of the training images, for ``torchvision`` that of the
+            published weights, and for ``module`` that the network does it by itself.
+        std: Standard deviation, as ``mean``.
         epochs: Epochs when the study trains it.
         stop_fraction: Share of these epochs after which its training stops early, in (0, 1]; the
             learning rate is still that of all epochs.
@@ -101,6 +70,19 @@ class TeacherSpec(Checked):
     """
 
     later: ClassVar = frozenset({"stop_fraction"})
+    read_by: ClassVar = {
+        "model": _NETWORKS,
+        "weights": ("torchvision",),
+        "file": ("checkpoint", "probabilities"),
+        "key_prefix": ("checkpoint",),
+        "mean": _NETWORKS,
+        "std": _NETWORKS,
+        "epochs": ("zoo",),
+        "stop_fraction": ("zoo",),
+        "learning_rate": ("zoo",),
+        "seed": ("zoo",),
+        "saw_validation": ("checkpoint", "torchvision", "module", "probabilities"),
+    }
 
     source: Source
     model: str | None = None
@@ -144,19 +126,6 @@ class TeacherSpec(Checked):
     def is_of_zoo(self) -> bool:
         """Whether its network is one of the zoo's, which the study trains or fills from a file."""
         return self.source in ("zoo", "checkpoint") and zoo_depth(str(self.model)) is not None
-
-    @property
-    def unread(self) -> tuple[str, ...]:
-        """Keys that say more than their default although nothing reads them for this source.
-
-        Asked where a definition is read, and not of the records of runs: they stay readable.
-        """
-        fields = type(self).model_fields
-        return tuple(
-            name
-            for name, field in fields.items()
-            if self.source not in readers(name) and getattr(self, name) != field.default
-        )
 
 
 class AssistantSpec(Checked):

@@ -187,7 +187,7 @@ def test_assistants_need_the_teacher_who_teaches_them() -> None:
     assert united([Needs(teacher=False, assistants=1)]).teacher
 
 
-# What is written for a teacher, and what reads it.
+# What is written, and what reads it.
 
 
 @pytest.mark.parametrize(
@@ -214,14 +214,24 @@ def test_assistants_need_the_teacher_who_teaches_them() -> None:
             r"\[teacher.mean\] is read for source 'zoo' or .*, found source 'probabilities'",
         ),
         (
+            {"data": {"source": "digits", "root": "images"}},
+            r"\[data.root\] is read for source 'fashion_mnist' or .*, found source 'digits'",
+        ),
+        (
+            {"data": {"source": "image_folder", "root": "images", "download": True}},
+            r"\[data.download\] is read for .* alone, found source 'image_folder'",
+        ),
+        (
+            {"data": {"source": "cifar10", "root": "images", "test_fraction": 0.3}},
+            r"\[data.test_fraction\] is read for source 'digits' or .*, found source 'cifar10'",
+        ),
+        (
             {"teachers": [ZOO, {**ZOO, "saw_validation": True}]},
             r"\[teachers.1.saw_validation\] is read for source 'checkpoint' or .* source 'zoo'",
         ),
     ],
 )
-def test_key_of_a_teacher_that_nothing_would_read_is_refused(
-    tables: dict[str, Any], message: str
-) -> None:
+def test_key_that_nothing_would_read_is_refused(tables: dict[str, Any], message: str) -> None:
     with pytest.raises(DefinitionError, match=rf"^a\.toml: {message}"):
         study("meal", **{"teachers": [ZOO], **tables})
 

@@ -439,6 +439,26 @@ def test_gp_is_refused_where_parameters_depend_on_the_method() -> None:
     assert study(unconditional).sampler.name == "gp"
 
 
+def test_nsga2_is_refused_where_nothing_is_searched() -> None:
+    def alone(raw: dict[str, Any]) -> None:
+        raw["sampler"] = {"name": "nsga2"}
+        raw["search_space"]["architecture"] = {"params_budget": {"type": "fixed", "value": 5e3}}
+        raw["search_space"]["kd"] = {"method": {"type": "fixed", "value": "kd"}}
+
+    def searched(raw: dict[str, Any]) -> None:
+        alone(raw)
+        raw["search_space"]["kd"]["temperature"] = {"type": "float", "low": 1.0, "high": 20.0}
+
+    def point(raw: dict[str, Any]) -> None:
+        searched(raw)
+        raw["search_space"]["kd"]["temperature"]["high"] = 1.0
+
+    for change in (alone, point):
+        with pytest.raises(DefinitionError, match=r"\[sampler.name\] must not be 'nsga2' where"):
+            study(change)
+    assert study(searched).sampler.name == "nsga2"
+
+
 def test_budget_of_a_baseline_is_checked_and_smoke_keeps_one_baseline() -> None:
     started = study(changed(start={"chain": [3_000, 10_000]}))
     assert started.smoke().start.chain == (3_000.0,)

@@ -56,7 +56,8 @@ def main() -> None:
 @contextmanager
 def _ended_like_ctrl_c() -> Iterator[None]:
     """Let what a batch system or a closed terminal sends end a search as Ctrl-C does."""
-    signals = [s for s in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(s) == signal.SIG_DFL]
+    known = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    signals = [each for each in known if signal.getsignal(each) == signal.SIG_DFL]
     for each in signals:
         signal.signal(each, _interrupt)
     try:

@@ -56,8 +56,14 @@ def cut_rows(
     else:
         test = arange(len(test_labels))
     if spec.train_limit is not None:
-        limit = spec.train_limit
-        rows = rows[keep_limit(labels[rows], limit, class_names=class_names, seed=seed)]
+        kept = keep_limit(
+            labels[rows],
+            spec.train_limit,
+            class_names=class_names,
+            seed=seed,
+            least=spec.least_per_class,
+        )
+        rows = rows[kept]
     rows, validation = cut(rows, spec.validation_fraction, "validation")
     if with_tuning:
         rows, tuning = cut(rows, spec.tuning_fraction, "tuning")

@@ -8,7 +8,8 @@ How many images a cut takes:
    ties going to the lower class index;
 3. a cut by fraction (validation, test, tuning) then moves every class into [1, n_c - 1], so that
    both sides know every class;
-4. of k images a class, every class keeps k, or all where it has fewer.
+4. of k images a class, every class keeps k, or all where it has fewer;
+5. a limited number of images leaves every class ``least_per_class``, or all where it has fewer.
 
 Which images: one NumPy PCG64 generator a cut permutes the classes' indices, class by class, and
 the first ones of each are taken. Both sides come back in ascending order, so a cut never reorders
@@ -81,7 +82,9 @@ def cut_fraction(
     return _cut(labels, counts, seed=derive_seed(seed, what))
 
 
-def keep_limit(labels: Tensor, limit: int, *, class_names: tuple[str, ...], seed: int) -> Tensor:
+def keep_limit(
+    labels: Tensor, limit: int, *, class_names: tuple[str, ...], seed: int, least: int = 0
+) -> Tensor:
     """Choose the images to keep when their number is limited.
 
     Args:
@@ -89,16 +92,20 @@ def keep_limit(labels: Tensor, limit: int, *, class_names: tuple[str, ...], seed
         limit: Images to keep, >= 1; as many as there are, or more, keeps all.
         class_names: Names by class index.
         seed: Seed of the study's cuts.
+        least: Images of each class that are kept at least, >= 0, or all where it has fewer.
 
     Returns:
-        Indices that are kept, ascending, ``(min(n, limit),)``.
+        Indices that are kept, ascending, ``(min(n, limit),)``, or more where ``least`` asks for
+        it.
 
     Raises:
         DataError: If a class is left with fewer than 2 images, too few to cut validation from.
     """
     if limit >= len(labels):
         return torch.arange(len(labels))
-    counts = apportion(_class_sizes(labels, class_names), limit)
+    sizes = _class_sizes(labels, class_names)
+    counts = apportion(sizes, limit)
+    counts = [max(count, min(size, least)) for count, size in zip(counts, sizes, strict=True)]
     for name, count in zip(class_names, counts, strict=True):
         if count < _MIN_PER_CLASS:
             raise DataError(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import platformdirs
+import torch
 from torch import nn
 
 from autokd.checking import nearest
@@ -89,12 +90,13 @@ def diagnose(
         data_dir=folder,
         teacher=teacher,
         arrays=data,
+        trained_on=run.info["device"],
         progress=tell,
     )
     _check_prepared(run, prepared)
     head = None
     if _looks_at_features(parts):
-        network = teacher or _network(prepared, cache, folder)
+        network = teacher or _network(run, prepared, cache, folder)
         head = linear_head(network, prepared.dataset.validation.images)
     transfer = None
     if "transfer" in parts:
@@ -140,7 +142,7 @@ def _check_prepared(run: "Run", prepared: PreparedStudy) -> None:
             )
 
 
-def _network(prepared: PreparedStudy, cache: Path, folder: Path | None) -> nn.Module:
+def _network(run: "Run", prepared: PreparedStudy, cache: Path, folder: Path | None) -> nn.Module:
     """Load the teacher once more: a prepared study has its answers only."""
     return study_network(
         prepared.spec.teacher,
@@ -149,6 +151,7 @@ def _network(prepared: PreparedStudy, cache: Path, folder: Path | None) -> nn.Mo
         device=prepared.device,
         cache_dir=cache,
         data_dir=folder,
+        trained_on=torch.device(run.info["device"]),
     ).module
 
 

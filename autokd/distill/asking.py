@@ -45,6 +45,8 @@ class Bench:
         data_dir: Folder that relative paths of files start from; None means the current folder.
         n_views: Views to be answered, >= 1.
         progress: Told how far it is.
+        trained_on: Device whose networks are taken, of those that the study trains; None means
+            ``device``.
     """
 
     spec: StudySpec
@@ -54,6 +56,7 @@ class Bench:
     data_dir: Path | None
     n_views: int
     progress: Progress
+    trained_on: torch.device | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

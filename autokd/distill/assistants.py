@@ -21,6 +21,7 @@ from autokd.distill.losses.kd import kd
 from autokd.distill.losses.seen import Loss, Seen
 from autokd.distill.networks import (
     TrainedNetwork,
+    check_at_hand,
     network_training,
     train_network,
     trained_once,
@@ -44,6 +45,7 @@ def trained_assistant(
     teacher_digest: str,
     device: torch.device,
     cache_dir: Path,
+    trained_on: torch.device | None = None,
     progress: Progress = silent,
 ) -> TrainedNetwork:
     """Read an assistant from the cache, or distil it and put it there.
@@ -56,6 +58,8 @@ def trained_assistant(
         teacher_digest: Of the teacher's weights or answers.
         device: Where the assistant lives.
         cache_dir: The cache.
+        trained_on: Device whose assistant is taken; None means ``device``. That of another kind is
+            read, and never trained.
         progress: Told after each epoch, as ``assistant NAME``.
 
     Returns:
@@ -63,7 +67,7 @@ def trained_assistant(
 
     Raises:
         RunError: If the cache cannot be written.
-        TeacherError: If training fails.
+        TeacherError: If training fails, or that of another kind of device is not in the cache.
 
     Source: Mirzadeh et al. 2020, arXiv:1902.03393, section 3 (TAKD).
     """
@@ -73,9 +77,10 @@ def trained_assistant(
         spec,
         dataset=dataset,
         teacher_digest=teacher_digest,
-        device=device,
+        device=trained_on or device,
         cache_dir=cache_dir,
     )
+    check_at_hand(path, device=device, trained_on=trained_on or device)
     return trained_once(
         path,
         lambda: _untrained(assistant, dataset, device),

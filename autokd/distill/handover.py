@@ -20,7 +20,7 @@ from autokd.distill.map_handover import open_maps, save_maps
 from autokd.distill.outputs import TeacherOutputs
 from autokd.distill.placement import place, place_table
 from autokd.distill.prepared import PreparedStudy, TeacherFacts
-from autokd.errors import RunError
+from autokd.errors import AutoKDError, RunError
 from autokd.study import StudySpec
 
 __all__ = ["open_for_worker", "save_for_workers"]
@@ -78,10 +78,13 @@ def open_for_worker(folder: Path, device: torch.device | str) -> PreparedStudy:
 
     Raises:
         RunError: If a file is missing or damaged.
+        TeacherError: If a teacher that answers at every step cannot be made again.
     """
     try:
         description = json.loads((folder / _STUDY).read_text(encoding="utf-8"))
         return _open_study(folder, description, torch.device(device))
+    except AutoKDError:
+        raise
     except (OSError, ValueError, KeyError) as error:
         raise RunError(f"{folder}: the prepared study cannot be read: {error}") from error
 

@@ -27,7 +27,13 @@ from autokd.errors import Diverged, OutOfMemory, TeacherError
 from autokd.study import StudySpec, Training
 from autokd.teachers import freeze
 
-__all__ = ["TrainedNetwork", "network_training", "train_network", "trained_once"]
+__all__ = [
+    "TrainedNetwork",
+    "check_at_hand",
+    "network_training",
+    "train_network",
+    "trained_once",
+]
 
 _FIRST_VIEW = 2**20
 _SECONDS = "seconds"
@@ -62,6 +68,25 @@ def network_training(spec: StudySpec, learning_rate: float) -> Training:
         precision=spec.training.precision,
         cuda_graph=spec.training.cuda_graph,
     )
+
+
+def check_at_hand(file: Path, *, device: torch.device, trained_on: torch.device) -> None:
+    """Refuse to train again what another kind of device has trained: it would come out otherwise.
+
+    Args:
+        file: Where the network is kept.
+        device: Where it would be trained.
+        trained_on: Where it was.
+
+    Raises:
+        TeacherError: If it is not there, and the devices are of different kinds.
+    """
+    if trained_on.type != device.type and not file.is_file():
+        raise TeacherError(
+            f"{file.stem.rpartition('-')[0]} was trained on {trained_on.type}, and is not in the "
+            f"cache here: bring {file} from there, or compute on {trained_on.type} "
+            f"(--device {trained_on.type})"
+        )
 
 
 def train_network(

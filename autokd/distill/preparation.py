@@ -21,7 +21,7 @@ from autokd.distill.teach import study_network
 from autokd.distill.threads import preparing_threads
 from autokd.errors import TeacherError
 from autokd.study import StudySpec, TeacherSpec
-from autokd.teachers import freeze
+from autokd.teachers import given_teacher
 
 __all__ = ["prepare"]
 
@@ -35,6 +35,7 @@ def prepare(
     teacher: nn.Module | None = None,
     arrays: tuple[Any, Any] | None = None,
     n_views: int | None = None,
+    trained_on: str | torch.device | None = None,
     progress: Progress | None = None,
 ) -> PreparedStudy:
     """Load the images, load or train those who teach, and collect their answers.
@@ -49,12 +50,15 @@ def prepare(
         data_dir: Folder that relative paths of data, checkpoints and probabilities start from;
             None means the current folder.
         teacher: A module that takes images in [0, 1], ``(batch, channels, size, size)``, and gives
-            logits, ``(batch, classes)``, for a study whose teacher's source is ``module``; it is
-            frozen and moved to the device.
+            logits, ``(batch, classes)``, for a study whose teacher's source is ``module`` and
+            names no model; it is frozen and moved to the device.
         arrays: Images and labels, for a study whose data's source is ``arrays``: ``(n, size,
             size)``, ``(n, size, size, channels)`` or ``(n, channels, size, size)``, and ``(n,)``.
         n_views: Views to collect answers for, >= 1; None means one for each epoch of the top rung.
             Retraining needs more. An exhaustive table has all of them.
+        trained_on: Device whose networks are taken, of those that the study trains; None means
+            ``device``. Networks that another kind of device trained are other ones: a run that
+            goes on elsewhere needs those that it began with.
         progress: Told how far it is.
 
     Returns:
@@ -63,8 +67,8 @@ def prepare(
     Raises:
         DataError: If the images cannot be used, or not in the study's views.
         RunError: If the device is not there or the cache cannot be written.
-        TeacherError: If a network cannot be loaded or trained, does not fit the images, or is
-            worse than the study demands.
+        TeacherError: If a network cannot be loaded or trained, does not fit the images, is worse
+            than the study demands, or is one of another kind of device and not in the cache.
     """
     tell = progress or silent
     where = resolve_device(str(device))
@@ -73,7 +77,8 @@ def prepare(
     dataset = _dataset(spec, where, cache=cache, data_dir=data_dir, arrays=arrays, progress=tell)
     check_views(spec.views, size=dataset.shape.size)
     n_needed = n_views or spec.fidelity.ladder.rungs[-1]
-    bench = Bench(spec, dataset, where, cache, data_dir, n_needed, tell)
+    taken = None if trained_on is None else torch.device(trained_on)
+    bench = Bench(spec, dataset, where, cache, data_dir, n_needed, tell, taken)
     needs = spec.needs
     main = _teacher(bench, spec.teacher, module=teacher, reads_views=needs.teacher)
     more = _further_teachers(bench) if needs.teachers else ()
@@ -99,6 +104,11 @@ def _check_given(spec: StudySpec, teacher: nn.Module | None) -> None:
     if teacher is not None and source != "module":
         raise TeacherError(
             f"a teacher was given in Python, but [teacher.source] is {source!r}, not 'module'"
+        )
+    if teacher is not None and spec.teacher.model is not None:
+        raise TeacherError(
+            f"a teacher was given in Python, but [teacher.model] names {spec.teacher.model!r}: "
+            "leave one of them out"
         )
     if teacher is None and source == "module" and spec.teacher.model is None:
         raise TeacherError("[teacher.source] is 'module', but no teacher was given in Python")
@@ -144,14 +154,16 @@ def _teacher(
             device=bench.device,
             cache_dir=bench.cache_dir,
             data_dir=bench.data_dir,
+            trained_on=bench.trained_on,
             progress=bench.progress,
         )
     else:
-        network = TrainedNetwork(freeze(module.to(bench.device)), None)
+        taken = given_teacher(module, teacher, bench.dataset.shape, device=bench.device)
+        network = TrainedNetwork(taken, None)
     return ask(
         bench,
         network.module,
-        name=teacher.model or type(network.module).__name__,
+        name=teacher.model or type(module or network.module).__name__,
         reads_views=reads_views,
         min_top1=teacher.min_top1,
         key=key,
@@ -197,6 +209,7 @@ def _assistants(bench: Bench, teacher: Asked) -> tuple[Asked, ...]:
             teacher_digest=taught_by.facts.digest,
             device=bench.device,
             cache_dir=bench.cache_dir,
+            trained_on=bench.trained_on,
             progress=bench.progress,
         )
         asked.append(

@@ -14,6 +14,7 @@ from autokd.data import Dataset
 from autokd.distill.losses.none import none
 from autokd.distill.networks import (
     TrainedNetwork,
+    check_at_hand,
     network_training,
     train_network,
     trained_once,
@@ -36,6 +37,7 @@ def study_network(
     device: torch.device,
     cache_dir: Path,
     data_dir: Path | None = None,
+    trained_on: torch.device | None = None,
     progress: Progress = silent,
 ) -> TrainedNetwork:
     """Get the network that one of a study's tables of teachers names.
@@ -48,6 +50,8 @@ def study_network(
         cache_dir: The cache, for networks that the study trains.
         data_dir: Folder that a relative path of a checkpoint starts from; None means the current
             folder.
+        trained_on: Device whose network is taken, where the study trains it; None means
+            ``device``.
         progress: Told after each epoch.
 
     Returns:
@@ -59,7 +63,13 @@ def study_network(
     """
     if teacher.source == "zoo":
         return zoo_teacher(
-            spec, dataset, device=device, cache_dir=cache_dir, teacher=teacher, progress=progress
+            spec,
+            dataset,
+            device=device,
+            cache_dir=cache_dir,
+            teacher=teacher,
+            trained_on=trained_on,
+            progress=progress,
         )
     loaded = load_teacher(
         teacher,
@@ -79,6 +89,7 @@ def zoo_teacher(
     device: torch.device,
     cache_dir: Path,
     teacher: TeacherSpec | None = None,
+    trained_on: torch.device | None = None,
     progress: Progress = silent,
 ) -> TrainedNetwork:
     """Read one of the study's own teachers from the cache, or train it and put it there.
@@ -89,6 +100,8 @@ def zoo_teacher(
         device: Where the teacher lives.
         cache_dir: The cache.
         teacher: Which teacher; None means the study's ``[teacher]``.
+        trained_on: Device whose teacher is taken; None means ``device``. That of another kind is
+            read, and never trained.
         progress: Told after each epoch.
 
     Returns:
@@ -96,11 +109,14 @@ def zoo_teacher(
 
     Raises:
         RunError: If the cache cannot be written.
-        TeacherError: If training fails.
+        TeacherError: If training fails, or that of another kind of device is not in the cache.
     """
     chosen = teacher or spec.teacher
+    on = trained_on or device
+    file = teacher_file(spec, dataset, device=on, cache_dir=cache_dir, teacher=chosen)
+    check_at_hand(file, device=device, trained_on=on)
     return trained_once(
-        teacher_file(spec, dataset, device=device, cache_dir=cache_dir, teacher=chosen),
+        file,
         lambda: _untrained(chosen, dataset, device),
         lambda network: _train(network, chosen, spec, dataset, device, progress),
     )

@@ -91,6 +91,7 @@ def retrain(
             cache_dir=cache_dir,
             data_dir=data_dir or searched_data(run),
             n_views=n_needed,
+            trained_on=run.info["device"],
             progress=progress,
         )
     _check_prepared(run, prepared, n_needed=n_needed)

@@ -89,11 +89,16 @@ class RunFolder:
     def clear(self) -> None:
         """Delete an earlier run here, and nothing that is not one.
 
+        Its ledger goes first: were it left by a process that is killed meanwhile, the next search
+        would take its trials for its own.
+
         Raises:
             RunError: If the folder holds something else, or cannot be deleted.
         """
         self.check_own()
         try:
+            for path in self.path.glob("study.db*"):
+                path.unlink()
             if self.path.exists():
                 shutil.rmtree(self.path)
         except OSError as error:

@@ -1,6 +1,6 @@
 """Which points were tried for good, where a stopped trial may be trained on."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 
 from optuna.trial import FrozenTrial, TrialState
 
@@ -35,7 +35,7 @@ def latest_of_each(trials: Sequence[FrozenTrial], keys: Sequence[str]) -> list[F
     longest: dict[str, int] = {}
     kept = []
     for trial, key in zip(reversed(trials), reversed(keys), strict=True):
-        n_rungs = len(trial.user_attrs.get(RUNGS, ()))
+        n_rungs = len(_shown(trial))
         if not _was_stopped(trial) or n_rungs > longest.get(key, 0):
             kept.append(trial)
         longest[key] = max(n_rungs, longest.get(key, 0))
@@ -43,4 +43,10 @@ def latest_of_each(trials: Sequence[FrozenTrial], keys: Sequence[str]) -> list[F
 
 
 def _was_stopped(trial: FrozenTrial) -> bool:
-    return trial.state == TrialState.PRUNED and bool(trial.user_attrs.get(RUNGS))
+    return trial.state == TrialState.PRUNED and bool(_shown(trial))
+
+
+def _shown(trial: FrozenTrial) -> Sized:
+    """Give what a trial noted by rung, or reported to Optuna."""
+    noted: Sized = trial.user_attrs.get(RUNGS, {})
+    return noted or trial.intermediate_values

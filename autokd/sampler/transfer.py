@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import optuna
+from optuna.distributions import BaseDistribution
 from optuna.trial import TrialState
 
 from autokd.pareto.arrays import Floats
@@ -36,7 +37,8 @@ class Earlier:
 
     Args:
         points: Values by name, of each trial; others than the later study's parameters are
-            ignored, and a parameter that a point lacks stands in the middle.
+            ignored, and a parameter that a point lacks, or whose value the later study does not
+            have, stands in the middle.
         results: For each trial its objectives by rung, in the later study's order, to minimise;
             NaN stands for what the earlier study did not measure.
     """
@@ -104,8 +106,26 @@ class Earlier:
         if not rows:
             return None
         values = np.array([known[row][max(known[row])] for row in rows])
-        columns = encoding.columns(encoding.units([self._points[row] for row in rows]))
+        points = [_known(self._points[row], encoding) for row in rows]
+        columns = encoding.columns(encoding.units(points))
         return fitted(columns, Warp.of(values).forward(values), n_fitted=_MOST)
+
+
+def _known(point: Mapping[str, Any], encoding: Encoding) -> dict[str, Any]:
+    """Leave out the values that the later study's parameters cannot take."""
+    return {
+        name: point[name]
+        for name, distribution in encoding.distributions.items()
+        if name in point and _takes(distribution, point[name])
+    }
+
+
+def _takes(distribution: BaseDistribution, value: Any) -> bool:
+    try:
+        distribution.to_internal_repr(value)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ for the front.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from math import inf
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +65,7 @@ def search(
     storage: str | None = None,
     data_dir: str | Path | None = None,
     cache_dir: str | Path | None = None,
-    warm_start: Sequence[str | Path | Run] = (),
+    warm_start: str | Path | Run | Sequence[str | Path | Run] = (),
     fresh: bool = False,
     smoke: bool = False,
     listener: Listener | None = None,
@@ -88,10 +90,10 @@ def search(
         data_dir: Folder that relative data and checkpoint paths are under; by default that with
             which the run was begun, or the current folder.
         cache_dir: Where teachers and their outputs are kept; the user's cache folder by default.
-        warm_start: Earlier runs, or their folders, of any data, teacher and budget. Their fronts'
-            points are tried first; sampler ``autokd`` also learns from their other trials, as far
-            as new ones bear them out. What is taken is copied when the run begins, so that a
-            resumed one may leave this out.
+        warm_start: Earlier runs or one, or their folders, of any data, teacher and budget. Their
+            fronts' points are tried first; sampler ``autokd`` also learns from their other trials,
+            as far as new ones bear them out. What is taken is copied when the run begins, so that
+            a resumed one may leave this out.
         fresh: Delete an earlier run in this folder first.
         smoke: Shrink the study to seconds, to see whether everything works.
         listener: Who watches; nobody by default.
@@ -115,7 +117,7 @@ def search(
     folder = RunFolder(Path(run_dir) if run_dir else Path("runs") / source.name)
     watcher = listener or Silent()
     with _locked(folder):
-        begins = fresh or not folder.exists
+        begins, trained_on = fresh or not folder.exists, None
         earlier = _earlier(folder, source.spec, warm_start, begins=begins)
         if fresh:
             folder.check_own()
@@ -128,6 +130,7 @@ def search(
             _check_same_storage(folder, info, storage)
             check_unchanged(folder, source.spec)
             data_dir = data_dir or info.get("data_dir")
+            trained_on = info["device"]
         prepared = prepare(
             source.spec,
             device=device,
@@ -135,6 +138,7 @@ def search(
             data_dir=Path(data_dir) if data_dir else None,
             teacher=teacher,
             arrays=data,
+            trained_on=trained_on,
             progress=watcher.preparing,
         )
         if fresh:  # not before everything else is found to be in order
@@ -172,15 +176,31 @@ def _resolve(
 
 
 def _budget(trials: int | None, seconds: float | None) -> Budget:
-    for name, number in (("trials", trials), ("seconds", seconds)):
-        if number is not None and not number > 0:
+    for name, number, kind in (("trials", trials, Integral), ("seconds", seconds, Real)):
+        if number is None:
+            continue
+        if not isinstance(number, kind) or number == inf:
+            legal = "whole number" if kind is Integral else "number"
+            raise DefinitionError(f"a budget is a finite {legal} of {name}, found {number!r}")
+        if not number > 0:
             raise DefinitionError(f"a budget is of more than 0 {name}, found {number:g}")
-    return Budget(trials=trials, seconds=seconds)
+    return Budget(
+        trials=None
+        if trials is None
+        else int(trials),  # a number of NumPy's is none of pydantic's
+        seconds=None if seconds is None else float(seconds),
+    )
 
 
 def _earlier(
-    folder: RunFolder, spec: StudySpec, runs: Sequence[str | Path | Run], *, begins: bool
+    folder: RunFolder,
+    spec: StudySpec,
+    runs: str | Path | Run | Sequence[str | Path | Run],
+    *,
+    begins: bool,
 ) -> tuple[EarlierRun, ...]:
+    if isinstance(runs, str | Path | Run):
+        runs = [runs]
     folders = [run.folder if isinstance(run, Run) else Path(run) for run in runs]
     return read_runs(spec, folders) if begins else kept_runs(folder, folders)
 
@@ -214,6 +234,7 @@ def _open_folder(
         check_unchanged(folder, source.spec, prepared=prepared)
         folder.create(source.spec, definitions=source.files)
         Ledger(info["storage"], info["study_name"]).close()
+        info |= {"ended": None, "interrupted": False}
     else:
         folder.create(source.spec, definitions=source.files)
         keep_runs(folder, earlier)

@@ -6,7 +6,6 @@ the study's own images, against made-up teacher outputs, and timed. What comes o
 for this machine, as busy as it is now.
 """
 
-import resource
 import sys
 import time
 from dataclasses import dataclass
@@ -53,9 +52,11 @@ class Estimate:
         n_infeasible: Points drawn whose students are refused.
         step_s: Seconds a training step of the smallest, the middle and the largest student.
         trial_s: Seconds of a trial that reaches the top rung, for the same three.
-        study_s: Seconds of the whole search; None when no number of trials limits it.
+        study_s: Seconds of the whole search, those of the budget where no number of trials limits
+            it.
         teaching: What the networks that teach will cost.
-        peak_memory_bytes: Memory of this process after training the largest student.
+        peak_memory_bytes: Memory of this process after training the largest student; None where
+            the system does not tell.
         n_workers: Workers that the study would use here.
     """
 
@@ -69,9 +70,9 @@ class Estimate:
     n_infeasible: int
     step_s: tuple[float, float, float]
     trial_s: tuple[float, float, float]
-    study_s: float | None
+    study_s: float
     teaching: TeachingCost
-    peak_memory_bytes: int
+    peak_memory_bytes: int | None
     n_workers: int
 
     def lines(self) -> list[str]:
@@ -94,16 +95,17 @@ class Estimate:
             ),
             f"a step      {self.step_s[0]:.4f} to {self.step_s[2]:.4f} s",
             f"a trial     {self.trial_s[0]:.1f} to {self.trial_s[2]:.1f} s up to the top rung",
-            (
-                f"memory      about {self.peak_memory_bytes / 2**20:,.0f} MiB a process, "
-                f"{self.n_workers} workers"
-            ),
+            f"memory      {self._memory()}, {self.n_workers} workers",
             *self.teaching.lines(),
         ]
         lines += [f"tried first {baseline}" for baseline in self.baselines]
-        if self.study_s is not None:
-            lines.append(f"search      about {clock(self.study_s)}")
+        lines.append(f"search      about {clock(self.study_s)}")
         return lines
+
+    def _memory(self) -> str:
+        if self.peak_memory_bytes is None:
+            return "unknown"
+        return f"about {self.peak_memory_bytes / 2**20:,.0f} MiB a process"
 
 
 def check_study(
@@ -224,9 +226,10 @@ def _step_s(spec: StudySpec, dataset: Dataset, network: nn.Module, where: torch.
     return (time.perf_counter() - began) / n_steps
 
 
-def _study_s(spec: StudySpec, epoch_s: float) -> float | None:
+def _study_s(spec: StudySpec, epoch_s: float) -> float:
     """Count epochs as if one trial in eta passed each rung, which is what a race comes to."""
     if spec.budget.trials is None:
+        assert spec.budget.seconds is not None  # a budget has at least one limit
         return spec.budget.seconds
     below, share, epochs = 0, 1.0, 0.0
     for paid in paid_epochs(spec.fidelity.ladder.rungs, spec.training):
@@ -236,7 +239,11 @@ def _study_s(spec: StudySpec, epoch_s: float) -> float | None:
     return min(search_s, spec.budget.seconds or search_s)
 
 
-def _peak_memory_bytes() -> int:
+def _peak_memory_bytes() -> int | None:
     """Read this process's high-water mark, which Linux counts in KiB and macOS in bytes."""
+    try:
+        import resource
+    except ImportError:  # no POSIX system
+        return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024

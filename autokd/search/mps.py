@@ -6,6 +6,9 @@ and is stopped when the workers are. Where it cannot be had, workers still share
 the log says why they take turns. A daemon that the user runs, named by
 ``CUDA_MPS_PIPE_DIRECTORY``, is used and left alone.
 
+The daemon sees all devices, and which of them are visible is said to its clients alone: told both,
+a number would be counted twice, among the devices that are left.
+
 What it leaves out: the daemon of a search that was killed hard. It stays, and does nothing.
 """
 
@@ -25,6 +28,7 @@ __all__ = ["is_offered", "served"]
 _CONTROL = "nvidia-cuda-mps-control"
 _PIPES = "CUDA_MPS_PIPE_DIRECTORY"
 _LOGS = "CUDA_MPS_LOG_DIRECTORY"
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
 _PATIENCE_S = 30.0
 _LOG = logging.getLogger(__name__)
 
@@ -86,12 +90,15 @@ def _do(
 
 
 def _run(command: Sequence[str], variables: Mapping[str, str], *, says: str) -> None:
+    environment = {**os.environ, **variables}
+    if command[0] == _CONTROL:
+        environment.pop(_VISIBLE, None)
     # Into a file: a daemon keeps its output open, and reading a pipe would wait for its end.
     with tempfile.TemporaryFile("w+") as output:
         try:
             subprocess.run(
                 command,
-                env={**os.environ, **variables},
+                env=environment,
                 input=says,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -17,8 +17,7 @@ class Snapshot:
         stopped: Trials stopped by the race.
         infeasible: Trials refused before training.
         failed: Trials lost.
-        running: For each running slot what it does, ``{17: "17,204 params, 9 of 27 epochs, top1
-            0.942"}``.
+        running: For each running slot what it does, ``{17: "17,204 params, 9 of 27 epochs"}``.
         total: Slots of the budget; None when only seconds limit it.
         seconds_limit: Seconds of the budget; None when only slots limit it.
         elapsed_s: Seconds of searching, earlier sessions included.

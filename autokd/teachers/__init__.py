@@ -2,7 +2,7 @@
 
 from autokd.teachers.checkpoint import read_state
 from autokd.teachers.fitting import check_fits, freeze
-from autokd.teachers.load import load_teacher, new_teacher
+from autokd.teachers.load import given_teacher, load_teacher, new_teacher
 from autokd.teachers.normalised import Normalised
 from autokd.teachers.probabilities import read_probabilities
 from autokd.teachers.rebuilt import rebuilt_teacher
@@ -14,6 +14,7 @@ __all__ = [
     "check_fits",
     "cifar_resnet",
     "freeze",
+    "given_teacher",
     "load_teacher",
     "new_teacher",
     "read_probabilities",

@@ -19,7 +19,7 @@ from autokd.teachers.normalised import Normalised
 from autokd.teachers.published import published_model
 from autokd.teachers.zoo import zoo_model
 
-__all__ = ["load_teacher", "new_teacher"]
+__all__ = ["given_teacher", "load_teacher", "new_teacher"]
 
 _Normalisation = tuple[Sequence[float], Sequence[float]]
 """Mean and standard deviation."""
@@ -74,6 +74,29 @@ def load_teacher(
     normalisation = _named(spec) or own
     if normalisation is not None:
         network = _normalised(network, normalisation, shape)
+    return freeze(network.to(device))
+
+
+def given_teacher(
+    module: nn.Module, spec: TeacherSpec, shape: InputShape, *, device: torch.device | str = "cpu"
+) -> nn.Module:
+    """Take a module that was given in Python for a teacher.
+
+    Args:
+        module: The network; it normalises for itself unless the study names a normalisation.
+        spec: The study's ``[teacher]``, of source ``module``.
+        shape: What the data have.
+        device: Where the teacher goes.
+
+    Returns:
+        The teacher: frozen, in eval mode, from images on the [0, 1] scale, ``(batch, channels,
+        size, size)``, to logits, ``(batch, classes)``.
+
+    Raises:
+        TeacherError: If the study's normalisation has other channels than the data.
+    """
+    normalisation = _named(spec)
+    network = module if normalisation is None else _normalised(module, normalisation, shape)
     return freeze(network.to(device))
 
 

@@ -1,3 +1,4 @@
+import signal
 import subprocess
 import sys
 from typing import Any
@@ -62,3 +63,10 @@ def test_the_module_is_the_program() -> None:
         [sys.executable, "-m", "autokd", "--version"], capture_output=True, text=True, check=True
     )
     assert said.stdout.strip() == autokd.__version__
+
+
+def test_it_starts_where_a_system_has_no_hang_up(
+    run_cli: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(signal, "SIGHUP")
+    assert run_cli("list").code == 0

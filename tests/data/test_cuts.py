@@ -10,7 +10,7 @@ from autokd.data.cuts import cut_rows
 from autokd.data.splits import cut_fraction, keep_limit
 from autokd.data.tensors import Rows
 from autokd.errors import DataError
-from autokd.study import DataSpec
+from autokd.study import DataSpec, load_study
 
 NAMES = ("a", "b", "c")
 LABELS = torch.arange(120) % 3
@@ -97,3 +97,14 @@ def test_a_class_too_small_for_tuning_is_refused_by_name() -> None:
     labels = torch.tensor([0] * 20 + [1] * 20 + [2] * 3)
     with pytest.raises(DataError, match="class 'c' has 1 image: cutting off tuning images"):
         _cut(labels, with_tuning=True)
+
+
+@pytest.mark.parametrize("sizes", [[500] * 200, [5000, 5000, 50], [500] * 100])
+def test_a_shrunk_study_has_every_class_in_every_split(sizes: list[int]) -> None:
+    labels = torch.arange(len(sizes)).repeat_interleave(torch.tensor(sizes))
+    names = tuple(map(str, range(len(sizes))))
+    small = load_study("cifar100").smoke().data
+    rows = cut_rows(labels, labels, spec=small, class_names=names, with_tuning=True)
+    for split in (rows.train, rows.validation, rows.tuning):
+        assert split is not None
+        assert set(labels[split].tolist()) == set(range(len(sizes)))

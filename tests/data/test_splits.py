@@ -170,3 +170,11 @@ def test_which_few_are_kept_follows_from_the_seed() -> None:
     first, again, other = (keep_few(labels, 5, seed=seed) for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+def test_a_limit_leaves_every_class_the_least_that_is_asked_for_or_all() -> None:
+    labels = _labels([500, 50, 3])
+    kept = keep_limit(labels, 20, class_names=_names([500, 50, 3]), seed=0, least=4)
+    assert _counts(labels, kept, 3) == [18, 4, 3]
+    without = keep_limit(labels, 300, class_names=_names([500, 50, 3]), seed=0, least=1)
+    assert torch.equal(without, keep_limit(labels, 300, class_names=_names([500, 50, 3]), seed=0))

@@ -164,3 +164,19 @@ def test_an_assistant_that_diverges_is_named(
     with pytest.raises(TeacherError, match=r"assistant resnet8 cannot be trained: .* not finite"):
         _assistant(dataset, make_spec, tmp_path, teacher, epochs=20, learning_rate=1e30)
     assert not list((tmp_path / "assistants").iterdir())
+
+
+def test_assistant_of_another_kind_of_device_is_not_trained_here(
+    dataset: Dataset, make_spec: MakeSpec, tmp_path: Path, teacher: nn.Module
+) -> None:
+    with pytest.raises(TeacherError, match=r"was trained on cuda, and is not in the cache here"):
+        trained_assistant(
+            AssistantSpec(**TINY),
+            make_spec(),
+            dataset=dataset,
+            teacher=teacher,
+            teacher_digest="a" * 64,
+            device=CPU,
+            cache_dir=tmp_path,
+            trained_on=torch.device("cuda"),
+        )

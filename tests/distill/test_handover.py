@@ -10,13 +10,14 @@ from torch import Tensor, nn
 
 from autokd.data import Dataset
 from autokd.data.store.arrays import open_array
+from autokd.distill import handover
 from autokd.distill.answers import Answers
 from autokd.distill.handover import open_for_worker, save_for_workers
 from autokd.distill.losses.none import none
 from autokd.distill.outputs import TeacherOutputs, view_outputs
 from autokd.distill.prepared import PreparedStudy, TeacherFacts
 from autokd.distill.training import train
-from autokd.errors import RunError
+from autokd.errors import RunError, TeacherError
 from autokd.study import Training
 from tests.distill.conftest import MakeSpec
 
@@ -85,6 +86,18 @@ def test_a_worker_gets_the_study_that_was_prepared(study: PreparedStudy, folder:
     _check_equal(found, study)
     assert found.folder == folder
     assert found.device == torch.device("cpu")
+
+
+def test_teacher_that_cannot_be_made_again_is_not_taken_for_a_damaged_file(
+    study: PreparedStudy, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unmade(*_args: object, **_options: object) -> None:
+        raise TeacherError("[teacher.model] 'mine:make' cannot be imported")
+
+    save_for_workers(study, folder)
+    monkeypatch.setattr(handover, "open_maps", unmade)
+    with pytest.raises(TeacherError, match=r"^\[teacher.model\] 'mine:make' cannot be imported$"):
+        open_for_worker(folder, "cpu")
 
 
 def test_the_table_is_linked_and_outlives_the_cache(study: PreparedStudy, folder: Path) -> None:

@@ -148,6 +148,31 @@ def test_a_module_for_a_study_that_has_a_teacher_is_refused(
         prepare(make_spec(), cache_dir=tmp_path, arrays=arrays, teacher=teacher)
 
 
+def test_a_module_beside_a_model_by_name_is_refused(
+    make_spec: MakeSpec, arrays: tuple[Any, Any], tmp_path: Path, teacher: nn.Module
+) -> None:
+    named = {"source": "module", "model": "mine:make"}
+    message = r"given in Python, but \[teacher.model\] names 'mine:make': leave one of them out"
+    with pytest.raises(TeacherError, match=message):
+        _with_module(make_spec, arrays, tmp_path, teacher, teacher=named)
+
+
+def test_a_module_is_normalised_as_the_study_says(
+    make_spec: MakeSpec, arrays: tuple[Any, Any], tmp_path: Path, teacher: nn.Module
+) -> None:
+    described = {**MODULE, "mean": [0.5], "std": [0.25]}
+    study = _with_module(make_spec, arrays, tmp_path, teacher, teacher=described)
+    assert study.facts.name == "_ByRow"
+    images = study.dataset.validation.images / 255
+    expected = teacher((images - 0.5) / 0.25)
+    torch.testing.assert_close(study.outputs.validation, expected)
+    plain = _with_module(make_spec, arrays, tmp_path, teacher).outputs.validation
+    assert not torch.allclose(plain, expected)
+    three = {**MODULE, "mean": [0.5] * 3, "std": [0.25] * 3}
+    with pytest.raises(TeacherError, match="normalised for images of 3 channels"):
+        _with_module(make_spec, arrays, tmp_path, teacher, teacher=three)
+
+
 def test_a_study_that_asks_for_a_module_needs_one(
     make_spec: MakeSpec, arrays: tuple[Any, Any], tmp_path: Path
 ) -> None:

@@ -219,3 +219,19 @@ def test_the_network_of_a_table_is_trained_or_read_from_where_it_says(
     read = study_network(table, spec, dataset, device=CPU, cache_dir=tmp_path, data_dir=tmp_path)
     assert read.seconds is None
     assert module_digest(read.module) == module_digest(own.module)
+
+
+def test_teacher_of_another_kind_of_device_is_read_and_never_trained(
+    dataset: Dataset, spec: StudySpec, tmp_path: Path
+) -> None:
+    cuda = torch.device("cuda")
+    message = r"resnet8 was trained on cuda, and is not in the cache here: bring .*--device cuda"
+    with pytest.raises(TeacherError, match=message):
+        zoo_teacher(spec, dataset, device=CPU, cache_dir=tmp_path, trained_on=cuda)
+    assert not [*tmp_path.rglob("*.safetensors")]
+    own = zoo_teacher(spec, dataset, device=CPU, cache_dir=tmp_path)
+    theirs = teacher_file(spec, dataset, device=cuda, cache_dir=tmp_path)
+    _file(spec, dataset, tmp_path).rename(theirs)
+    found = zoo_teacher(spec, dataset, device=CPU, cache_dir=tmp_path, trained_on=cuda)
+    assert module_digest(found.module) == module_digest(own.module)
+    assert [*tmp_path.rglob("*.safetensors")] == [theirs]

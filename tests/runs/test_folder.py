@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,23 @@ def test_clear_deletes_a_run_and_nothing_else(tmp_path: Path, spec: StudySpec) -
     with pytest.raises(RunError, match="thesis is not a run folder; --fresh deletes nothing else"):
         RunFolder(other).clear()
     assert (other / "chapter1.tex").exists()
+
+
+def test_clear_that_is_killed_leaves_no_ledger_without_its_run(
+    tmp_path: Path, spec: StudySpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = _begun(tmp_path / "run", spec)
+    (folder.path / "study.db").touch()
+    (folder.path / "study.db-wal").touch()
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil, "rmtree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        folder.clear()
+    assert not [*folder.path.glob("study.db*")]
+    assert folder.exists
 
 
 def test_a_missing_file_names_folder_and_file(tmp_path: Path) -> None:

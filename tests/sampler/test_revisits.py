@@ -102,3 +102,9 @@ def test_unless_it_is_wanted_what_was_stopped_counts_as_tried() -> None:
     study = optuna.create_study(sampler=sampler)
     study.add_trials(trials)
     assert study.ask().suggest_categorical("x", list(range(7))) == 6
+
+
+def test_what_was_reported_to_optuna_counts_like_what_was_noted() -> None:
+    reported = create_trial(state=STOPPED, intermediate_values={0: 0.5, 1: 0.4})
+    assert tried_for_good([reported], ["a"]) == []
+    assert latest_of_each([_trial(STOPPED, 1), reported], ["a", "a"]) == [reported]

@@ -257,3 +257,17 @@ def test_a_trial_that_lacks_a_parameter_of_the_space_counts_on_the_front_alone()
     assert proposed([9.0, 9.0]) == alone  # dominated by everything
     assert proposed([0.2, 0.3])[:3] == alone[:3]  # does not end the start-up
     assert proposed([0.2, 0.3]) != alone  # the front that is to be improved
+
+
+def test_value_that_the_later_study_does_not_have_stands_in_the_middle() -> None:
+    fewer = {**DISTRIBUTIONS, "c": CategoricalDistribution(["a", "b"])}
+    points = _points(30, 7)
+    assert {point["c"] for point in points} == {"a", "b", "c"}
+    results = [{1.0: [_new(point)]} for point in points]
+    lacking = [{k: v for k, v in p.items() if k != "c" or v != "c"} for p in points]
+    encoding = Encoding(fewer)
+    fresh = encoding.random(20, np.random.default_rng(0))
+    said = Earlier(points, results).opinion(encoding, fresh, 0)
+    assert np.array_equal(said, Earlier(lacking, results).opinion(encoding, fresh, 0))
+    changed = {**DISTRIBUTIONS, "c": FloatDistribution(0, 1)}
+    assert np.isfinite(Earlier(points, results).opinion(Encoding(changed), fresh, 0)).all()

@@ -295,6 +295,9 @@ def test_what_is_wrong_is_said_before_an_earlier_run_is_deleted(run_small: Any) 
         ({"n_trials": 0}, "more than 0 trials, found 0"),
         ({"seconds": -3.0}, "more than 0 seconds, found -3"),
         ({"seconds": float("nan")}, "more than 0 seconds, found nan"),
+        ({"seconds": float("inf")}, "a finite number of seconds, found inf"),
+        ({"n_trials": 2.5}, "a finite whole number of trials, found 2.5"),
+        ({"n_trials": "3"}, "a finite whole number of trials, found '3'"),
         ({"workers": -1}, "at least 0, found -1"),
     ],
 )
@@ -374,3 +377,34 @@ def test_a_resumed_search_finds_its_data_where_it_was(
     monkeypatch.chdir(tmp_path)
     run_small(changes=changes, n_trials=1, data_dir="pictures")
     assert len(run_small(changes=changes, n_trials=2).records()) == 2
+
+
+def test_budget_may_be_a_number_of_numpys(run_small: Any) -> None:
+    assert len(run_small(n_trials=np.int64(2), seconds=np.float32(600)).trials()) == 2
+
+
+def test_one_earlier_run_needs_no_list(run_small: Any) -> None:
+    earlier = run_small("earlier", n_trials=2)
+    begun = [
+        run_small(name, n_trials=1, warm_start=run).trials()["origin"].tolist()
+        for name, run in (("a", earlier), ("b", earlier.folder), ("c", str(earlier.folder)))
+    ]
+    assert begun[0] == begun[1] == begun[2]
+    assert begun[0][0]
+
+
+def test_resumed_run_has_not_ended_while_it_runs(
+    run_small: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = run_small(n_trials=1).folder
+    seen: list[object] = []
+
+    def broken(*_args: object, **_options: object) -> None:
+        seen.append(load_run(folder).info["ended"])
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(api, "measure_test", broken)
+    with pytest.raises(ZeroDivisionError):
+        run_small(n_trials=2)
+    assert seen == [None]
+    assert load_run(folder).info["ended"] is None

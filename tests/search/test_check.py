@@ -1,3 +1,4 @@
+import sys
 from typing import Any
 
 import pytest
@@ -79,3 +80,12 @@ def test_baselines_are_drawn_and_told(make_spec: Any) -> None:
     told = [line for line in lines if line.startswith("tried first ")]
     assert told[0] == "tried first chain baseline of 3,000 params: 2,994"
     assert told[1].startswith("tried first chain baseline of 9,000 params: infeasible, params ")
+
+
+def test_a_system_that_does_not_tell_of_memory_is_no_error(
+    make_spec: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "resource", None)
+    estimate = check_study(make_spec(), device="cpu")
+    assert estimate.peak_memory_bytes is None
+    assert any(line.startswith("memory      unknown, ") for line in estimate.lines())

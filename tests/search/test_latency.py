@@ -2,8 +2,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import torch
 
 from autokd.distill import PreparedStudy
+from autokd.errors import InfeasibleError
 from autokd.graphs import ArchGraph, Node
 from autokd.search import latency
 from autokd.search.latency import make_measure
@@ -48,3 +50,18 @@ def test_a_much_larger_student_is_slower(prepared: PreparedStudy, make_spec: Any
     measure = make_measure(_with_latency(prepared, make_spec))
     assert measure is not None
     assert measure([LARGE]) > measure([SMALL])
+
+
+def test_student_without_memory_for_its_latency_is_infeasible(
+    prepared: PreparedStudy, make_spec: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fake(*_args: object, **_options: object) -> float:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    monkeypatch.setattr(latency, "measure_latency", fake)
+    measure = make_measure(_with_latency(prepared, make_spec))
+    assert measure is not None
+    message = "no memory to measure its latency at batch size 1: CUDA out of memory$"
+    with pytest.raises(InfeasibleError, match=message) as refused:
+        measure([SMALL])
+    assert refused.value.violation == 1

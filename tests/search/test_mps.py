@@ -64,6 +64,21 @@ def test_a_daemon_runs_with_a_folder_of_its_own_and_is_told_to_quit(daemon: Daem
     assert "CUDA_MPS_PIPE_DIRECTORY" not in os.environ
 
 
+def test_a_daemon_sees_all_devices_and_its_clients_those_that_are_visible(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daemon.install()
+    file = f"open({str(daemon.log)!r}, 'a')"
+    log = f"print(os.environ.get('CUDA_VISIBLE_DEVICES', 'all'), file={file})"
+    program = daemon.folder / "nvidia-cuda-mps-control"
+    program.write_text(f"{program.read_text()}{log}\n")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2")
+    monkeypatch.setattr(mps, "_PROBE", f"import os; {log}")
+    with mps.served(CUDA) as variables:
+        assert "CUDA_VISIBLE_DEVICES" not in variables
+    assert [line[0] for line in daemon.told if len(line) == 1] == ["all", "2", "all"]
+
+
 def test_a_daemon_quits_when_the_search_fails(daemon: Daemon) -> None:
     daemon.install()
     with pytest.raises(KeyboardInterrupt), mps.served(CUDA):

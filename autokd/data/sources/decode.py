@@ -7,7 +7,8 @@ squeezing them is a choice to make by hand.
 
 import io
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -38,6 +39,12 @@ _UNREADABLE = (
 # Smaller files spend their time in Python, where threads only wait for each other.
 _THREADS_FROM_BYTES = 16 * 1024
 _AT_ONCE = 512
+_PNG_DEPTH = 24
+"""Byte of a PNG that says how many bits a channel has."""
+_TIFF_DEPTH = 258
+"""Tag of a TIFF that says so."""
+_PPM_HEADER = 1024
+"""Bytes in which the header of a PPM is over, comments included."""
 _Pixels = NDArray[np.uint8]
 
 
@@ -143,9 +150,7 @@ def _has_colour(path: Path) -> bool:
 def _decode(path: Path, *, image_size: int | None) -> _Pixels:
     image = _open(path)
     if image.mode not in _GREY_MODES + _COLOUR_MODES:
-        raise DataError(
-            f"{path}: images must have eight bits a channel, found Pillow's mode {image.mode!r}"
-        )
+        raise _too_deep(path, f"Pillow's mode {image.mode!r}")
     if "transparency" in image.info and image.mode == "P":
         image = image.convert("RGBA")  # Pillow warns when such a palette goes to RGB at once
     image = image.convert("L" if image.mode in _GREY_MODES else "RGB")
@@ -164,13 +169,40 @@ def _open(path: Path, *, is_whole: bool = True) -> Image.Image:
         if not is_whole:
             with Image.open(path) as header:
                 return header
-        image = Image.open(io.BytesIO(path.read_bytes()))
+        content = path.read_bytes()
+        image = Image.open(io.BytesIO(content))
+        bits = _bits(image, content)
         image.load()
     except UnidentifiedImageError as error:
         raise DataError(f"{path}: not an image that can be read") from error
     except _UNREADABLE as error:
         raise DataError(f"{path}: damaged or unreadable image: {error}") from error
+    if bits > 8:
+        raise _too_deep(path, bits)
     return image
+
+
+def _bits(image: Image.Image, content: bytes) -> int:
+    """Say how many bits a channel has in the file: with colour, Pillow drops all but eight."""
+    match image.format:
+        case "PNG":
+            return content[_PNG_DEPTH]
+        case "TIFF":
+            tags: Mapping[int, tuple[int, ...]] = image.tag_v2  # type: ignore[attr-defined]
+            return max(tags.get(_TIFF_DEPTH, (1,)))
+        case "PPM":
+            return _ppm_maximum(content).bit_length()
+    return 8
+
+
+def _ppm_maximum(content: bytes) -> int:
+    """Read the fourth word of the header; bitmaps have none."""
+    words = re.sub(rb"#[^\n]*", b"", content[:_PPM_HEADER]).split(maxsplit=4)
+    return int(words[3]) if words[0] in (b"P2", b"P3", b"P5", b"P6") else 1
+
+
+def _too_deep(path: Path, found: object) -> DataError:
+    return DataError(f"{path}: images must have eight bits a channel, found {found}")
 
 
 def _check_first(path: Path, image: _Pixels) -> None:

@@ -1,3 +1,5 @@
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -170,5 +172,49 @@ def test_a_file_that_vanished_is_refused_by_name(write_images: WriteImages) -> N
 
 def test_sixteen_bits_a_channel_are_refused(tmp_path: Path) -> None:
     path = _save(tmp_path / "deep.png", np.full((8, 8), 40_000, dtype=np.uint16))
-    with pytest.raises(DataError, match=r"deep.png: images must have eight bits .* 'I;16'"):
+    with pytest.raises(DataError, match=r"deep.png: images must have eight bits .* found 16$"):
         decode_images([path], image_size=None)
+
+
+def _deep_png(colour_type: int, n_channels: int) -> bytes:
+    """A PNG of 8 x 8 pixels with 16 bits a channel, by hand: Pillow writes none with colour."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        checked = kind + content
+        return struct.pack(">I", len(content)) + checked + struct.pack(">I", zlib.crc32(checked))
+
+    rows = (b"\0" + bytes(8 * n_channels * 2)) * 8
+    header = struct.pack(">IIBBBBB", 8, 8, 16, colour_type, 0, 0, 0)
+    parts = [(b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("rgb.png", _deep_png(2, 3)),
+        ("rgba.png", _deep_png(6, 4)),
+        ("grey_alpha.png", _deep_png(4, 2)),
+        ("rgb.ppm", b"P6 # a comment\n8 8\n4095\n" + bytes(8 * 8 * 3 * 2)),
+    ],
+)
+def test_deep_colours_that_pillow_would_squeeze_are_refused(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(
+        DataError, match=rf"{name}: images must have eight bits a channel, found 1"
+    ):
+        decode_images([tmp_path / name], image_size=None)
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".ppm", ".bmp", ".webp"])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_eight_bits_are_read_from_any_kind_of_file(
+    write_images: WriteImages, tmp_path: Path, suffix: str, mode: str
+) -> None:
+    (path,) = write_images("plain", 1, mode=mode)
+    again = tmp_path / f"again{suffix}"
+    Image.open(path).save(again)
+    channels = 3 if mode == "RGB" or suffix == ".webp" else 1
+    assert decode_images([again], image_size=None).shape == (1, channels, 8, 8)
