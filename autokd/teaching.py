@@ -56,7 +56,7 @@ class TeacherSpec(Sourced):
             own order before any cut.
         key_prefix: Stripped from every key of the checkpoint, ``module.``.
         mean: Mean by which the teacher's images are normalised, on the [0, 1] scale, one number a
-            channel. None means that of the training images, for ``torchvision`` that of the
+            channel; None means that of the training images, for ``torchvision`` that of the
             published weights, and for ``module`` that the network does it by itself.
         std: Standard deviation, as ``mean``.
         epochs: Epochs when the study trains it.

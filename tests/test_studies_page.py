@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 import pytest
 
-from autokd.checking import Checked
+from autokd.checking import Checked, Sourced
 from autokd.definitions import find, read
 from autokd.domains import Domain
 from autokd.errors import DefinitionError
@@ -44,10 +44,11 @@ def keys(text: str) -> list[str]:
 def tables() -> dict[str, type[Checked]]:
     """The tables of a study file by heading."""
     found = {}
+    models = {*Checked.__subclasses__(), *Sourced.__subclasses__()}
     for name, field in StudySpec.model_fields.items():
-        title = f"`[{name}]`" if field.annotation in Checked.__subclasses__() else f"`[[{name}]]`"
+        title = f"`[{name}]`" if field.annotation in models else f"`[[{name}]]`"
         for kind in (field.annotation, *get_args(field.annotation)):
-            if kind in Checked.__subclasses__() and kind is not SearchSpace:
+            if kind in models and kind is not SearchSpace:
                 found[title] = kind
     return found
 
