@@ -1,10 +1,10 @@
 """What `fidelity` trains: the study, its random students, and the candidates.
 
 Images, teacher, views, search space and ladder are those of the shipped study of FashionMNIST,
-with fewer images and smaller batches, so that forty students can be trained six times each in an
-hour and a half: 1,280 images to train on in batches of 64, which makes 20 steps an epoch and 360
-to the top rung, where the shipped study has 1,350; and 2,400 images for validation, so that the
-noise of a score is that of the training more than that of the images.
+with fewer images and smaller batches, so that two processes can train forty students six times
+each in about two hours: 1,280 images to train on in batches of 64, which makes 20 steps an epoch
+and 360 to the top rung, where the shipped study has 1,350; and 2,400 images for validation, so
+that the noise of a score is that of the training more than that of the images.
 
 A student is a random point of the search space, its distillation parameters included, and a graph
 drawn from it, both named by the number of the draw. Numbers whose draw is infeasible are left out.

@@ -49,7 +49,7 @@ from autokd.search.family import draw_family, make_draw, slot_seed
 from autokd.search.loop import Loop
 from autokd.search.progress import Silent
 from autokd.students import build, save_weights
-from autokd.study import Budget, Objective, StudySpec
+from autokd.study import Budget, Objective, SamplerSpec, StudySpec
 
 RESULT = Path(__file__).with_suffix(".json")
 SHAPE = InputShape(3, 32, 10)
@@ -127,7 +127,11 @@ class Search:
     def __init__(self, path: Path, n_trials: int) -> None:
         spec = autokd.load_study("cifar10")
         macs = Objective(metric="macs", direction="minimize", reference=1e10)
-        update = {"objectives": (*spec.objectives, macs), "budget": Budget(trials=n_trials)}
+        update = {
+            "objectives": (*spec.objectives, macs),
+            "sampler": SamplerSpec(name="tpe"),
+            "budget": Budget(trials=n_trials),
+        }
         self.spec = spec.model_copy(update=update)
         self.folder = RunFolder(path)
         self.folder.create(self.spec, definitions={})

@@ -25,7 +25,8 @@ def search(
     workers: Annotated[
         int | None,
         typer.Option(
-            help="Worker processes; by default one a core but at most 4, on a GPU one. 0 for none."
+            help="Worker processes; by default one a core but at most 4, on a GPU without MPS "
+            "one. 0 for none."
         ),
     ] = None,
     device: DeviceOption = "auto",
