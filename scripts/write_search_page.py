@@ -29,6 +29,7 @@ TABLES = {
     "together": "kd_each/",
     "cells": "cells_",
     "differences": "cells_",
+    "plain": "cells_",
     "tight": "cells_cifar10/",
 }
 """Parts of the page, and how the lines of the summary begin that each needs."""
