@@ -1,8 +1,10 @@
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import onnxruntime
@@ -13,8 +15,10 @@ import autokd
 from autokd.data import Dataset, to_unit
 from autokd.errors import ExportError
 from autokd.export.folder import FORMATS, export_student, load_student
-from autokd.runs import Run
+from autokd.export.origin import Members
+from autokd.runs import Run, load_run
 from autokd.students import build, load_weights, save_weights
+from tests.export.conftest import write_retraining
 
 SMALL, LARGE, BEHIND, STOPPED, INFEASIBLE, FAILED = range(6)
 
@@ -153,6 +157,45 @@ def test_weights_that_were_not_kept_name_retrain(run: Run, tmp_path: Path) -> No
         with pytest.raises(ExportError, match=f"{why}.*autokd retrain .* --trial {slot}"):
             export_student(run, slot, tmp_path / "e")
     assert not (tmp_path / "e").exists()
+
+
+def test_weights_of_a_retraining_that_are_gone_are_named_as_such(run: Run, tmp_path: Path) -> None:
+    kinds: dict[Members, str] = {"same": "", "fresh": " --fresh-members"}
+    for members, option in kinds.items():
+        gone = write_retraining(run, SMALL, members).weights
+        with pytest.raises(ExportError) as caught:
+            export_student(run, SMALL, tmp_path / "e", weights=members)
+        said = str(caught.value)
+        assert f"trial {SMALL}'s retraining are gone: there is no {gone};" in said
+        assert f" --trial {SMALL}{option}` trains it again" in said
+
+
+def test_weights_of_a_trial_that_repeats_another_say_which(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repeated = replace(run.record(BEHIND), outcome="repeated", repeats=LARGE)
+    monkeypatch.setattr(Run, "record", lambda _run, _slot: repeated)
+    with pytest.raises(ExportError, match=f"it was not trained, since it repeats trial {LARGE}"):
+        export_student(run, BEHIND, tmp_path / "e")
+
+
+def test_weights_of_a_trial_that_still_runs_say_so(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = replace(run.record(STOPPED), outcome="running")
+    monkeypatch.setattr(Run, "record", lambda _run, _slot: running)
+    with pytest.raises(ExportError, match=r"not kept \(it is still running\); `autokd"):
+        export_student(run, STOPPED, tmp_path / "e")
+
+
+def test_the_command_that_is_named_can_be_pasted_whatever_the_folder_is_called(
+    run: Run, tmp_path: Path
+) -> None:
+    moved = load_run(run.folder.rename(run.folder.with_name("my run's")))
+    with pytest.raises(ExportError) as caught:
+        export_student(moved, STOPPED, tmp_path / "e")
+    words = shlex.split(str(caught.value).split("`")[1])
+    assert words == ["autokd", "retrain", str(moved.folder), "--trial", str(STOPPED)]
 
 
 def test_weights_of_a_student_below_min_top1_say_why_they_were_not_kept(
