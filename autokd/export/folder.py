@@ -9,14 +9,14 @@
       student.pt2           for `torch.export.load`
       README.md             the card; always
 
-Everything is written into a hidden folder beside the target, read back and compared, and only then
-renamed.
+Everything is written into a hidden folder, read back and compared. Then the folder gets its name;
+where that one is there already, and may be somebody's current folder, the files are moved in.
 """
 
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from shlex import quote
@@ -165,25 +165,38 @@ def _write_config(folder: Path, description: Description) -> None:
 def _half_made(folder: Path) -> Iterator[Path]:
     """Give a folder that becomes ``folder`` when all went well, and vanishes when not."""
     target = folder.resolve()  # so that "." has a name, too
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    name = f".{target.name}.{os.getpid()}.part"
+    part = target / name if target.is_dir() else target.with_name(name)
     try:
         part.mkdir(parents=True)
         yield part
-        _put_in_place(part, target)
+        if part.parent == target:
+            _move_in(part, target)
+        else:
+            part.rename(target)
     except OSError as error:
         raise ExportError(f"{folder} cannot be written: {error.strerror or error}") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _put_in_place(part: Path, folder: Path) -> None:
-    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
-    if folder.exists():
-        folder.rename(old)
-    try:
-        part.rename(folder)
-    except OSError:
-        if old.exists():
-            old.rename(folder)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
+def _move_in(part: Path, folder: Path) -> None:
+    """Put an export in the place of an earlier one; if that fails, the earlier one comes back.
+
+    ``student.json`` leaves first and arrives last: without it, nothing is taken for an export.
+    """
+    files = [part / name for name in (_CARD, *reversed(FORMATS.values()))]
+    old = part / "old"
+    old.mkdir()
+    with ExitStack() as undo:
+        for path in reversed(files):
+            _move(folder / path.name, old / path.name, undo)
+        for path in files:
+            _move(path, folder / path.name, undo)
+        undo.pop_all()
+
+
+def _move(path: Path, to: Path, undo: ExitStack) -> None:
+    if path.exists():
+        path.rename(to)
+        undo.callback(to.rename, path)

@@ -121,8 +121,44 @@ def test_the_current_folder_can_be_filled(
 ) -> None:
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    export_student(run, LARGE, Path(), formats=("config",))
-    assert (tmp_path / "here" / "student.json").is_file()
+    for slot in (LARGE, SMALL):  # the second replaces the first
+        export_student(run, slot, Path(), formats=("config",))
+        assert Path.cwd() == tmp_path / "here"  # which is still the one that a shell stands in
+        assert sorted(path.name for path in Path().iterdir()) == ["README.md", "student.json"]
+        assert json.loads(Path("student.json").read_text())["provenance"]["trial"] == slot
+
+
+def test_a_file_that_appears_while_a_student_is_exported_stays(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "e").mkdir()
+
+    def noting(*_: object) -> str:
+        (tmp_path / "e" / "notes.txt").write_text("mine")
+        return "card"
+
+    monkeypatch.setattr("autokd.export.folder.write_card", noting)
+    folder = export_student(run, LARGE, tmp_path / "e", formats=("config",))
+    found = sorted(path.name for path in folder.iterdir())
+    assert found == ["README.md", "notes.txt", "student.json"]
+
+
+def test_nothing_is_taken_for_an_export_while_its_files_are_exchanged(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = export_student(run, LARGE, tmp_path / "e")
+    rename, moved = Path.rename, []
+
+    def watched(path: Path, target: Path) -> Path:
+        moved.append(path.name)
+        done = rename(path, target)
+        assert len(moved) == 7 or not (folder / "student.json").exists()
+        return done
+
+    monkeypatch.setattr(Path, "rename", watched)
+    export_student(run, SMALL, folder, formats=("config",))
+    assert len(moved) == 7  # five leave, two arrive
+    assert sorted(path.name for path in folder.iterdir()) == ["README.md", "student.json"]
 
 
 def test_a_folder_with_something_else_is_left_alone(run: Run, tmp_path: Path) -> None:
@@ -231,17 +267,18 @@ def test_an_earlier_export_comes_back_when_the_new_one_cannot_take_its_place(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = export_student(run, LARGE, tmp_path / "e", formats=("config",))
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
     rename = Path.rename
 
     def failing(path: Path, target: Path) -> Path:
-        if path.suffix == ".part":
+        if path.name == "student.json" and path.parent.suffix == ".part":
             raise OSError(28, "No space left on device")
         return rename(path, target)
 
     monkeypatch.setattr(Path, "rename", failing)
     with pytest.raises(ExportError, match="e cannot be written: No space left on device"):
         export_student(run, SMALL, folder, formats=("config",))
-    assert json.loads((folder / "student.json").read_text())["provenance"]["trial"] == LARGE
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["e", "runs"]
 
 
