@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from autokd.definitions import Kind
 
 NameArgument = Annotated[str, typer.Argument(help="A shipped study or search space.")]
+SpaceOption = Annotated[
+    bool, typer.Option("--space", help="The search space where a study has the same name.")
+]
 ShownArgument = Annotated[str, typer.Argument(help="A study, a search space or a method.")]
 
 
@@ -36,25 +39,33 @@ def list_definitions() -> None:
         print(f"  {method.name:<20} {needed(method.needs)}; {method.cost}")
 
 
-def show(name: ShownArgument) -> None:
+def show(name: ShownArgument, space: SpaceOption = False) -> None:
     """Print a shipped definition, or describe a distillation method."""
     from autokd.methods import METHODS
     from autokd.methods.words import described
 
-    if name in METHODS:
-        print("\n".join(described(METHODS[name])))
+    methods = {} if space else METHODS
+    if name in methods:
+        print("\n".join(described(methods[name])))
     else:
-        print(_shipped(name, also=METHODS).read_text(encoding="utf-8"), end="")
+        found = _shipped(name, only_spaces=space, also=methods)
+        print(found.read_text(encoding="utf-8"), end="")
 
 
 def copy(
     name: NameArgument,
-    to: Annotated[Path | None, typer.Argument(help="File or folder; the current folder.")] = None,
+    to: Annotated[
+        Path | None,
+        typer.Argument(help="A file that ends in .toml, or a folder; the current folder."),
+    ] = None,
+    space: SpaceOption = False,
 ) -> None:
     """Copy a shipped definition to edit it; nothing is overwritten."""
-    source = _shipped(name)
+    source = _shipped(name, only_spaces=space)
     target = to or Path()
     target = target / source.name if target.is_dir() else target
+    if target.suffix != ".toml":
+        raise DefinitionError(f"{target} is no folder, and a file of definitions ends in .toml")
     if target.exists():
         raise DefinitionError(f"{target} exists already")
     try:
@@ -83,16 +94,15 @@ def check(
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _shipped(name: str, *, also: Iterable[str] = ()) -> Path:
+def _shipped(name: str, *, only_spaces: bool, also: Iterable[str] = ()) -> Path:
     """Find a definition of either kind; a study wins over a search space of the same name."""
     from autokd.checking import nearest
     from autokd.definitions import find, names
 
-    if name in names("studies"):
-        return find("studies", name)
-    if name in names("search_spaces"):
-        return find("search_spaces", name)
-    legal = sorted({*names("studies"), *names("search_spaces"), *also})
-    raise DefinitionError(
-        f"nothing shipped is called {name!r}; legal: {legal}{nearest(name, legal)}"
-    )
+    kinds: tuple[Kind, ...] = ("search_spaces",) if only_spaces else ("studies", "search_spaces")
+    for kind in kinds:
+        if name in names(kind):
+            return find(kind, name)
+    legal = sorted({*also, *(each for kind in kinds for each in names(kind))})
+    what = "no shipped search space" if only_spaces else "nothing shipped"
+    raise DefinitionError(f"{what} is called {name!r}; legal: {legal}{nearest(name, legal)}")

@@ -72,7 +72,7 @@ def parse_count(text: str) -> int:
         text: ``100000``, ``100k`` or ``1.5M``.
 
     Returns:
-        The number.
+        The number, rounded to a whole one.
 
     Raises:
         DefinitionError: If it is no positive number.
@@ -80,7 +80,8 @@ def parse_count(text: str) -> int:
     factor = _UNITS.get(text[-1:].lower(), 1)
     digits = text[:-1] if factor > 1 else text
     try:
-        count = int(float(digits.replace(",", "").replace("_", "")) * factor)
+        # To the nearest: 4.1 million as floating point is a little less.
+        count = round(float(digits.replace(",", "").replace("_", "")) * factor)
     except (ValueError, OverflowError) as error:
         raise DefinitionError(f"{text!r} is not a number such as 100000, 100k or 1.5M") from error
     if count < 1:

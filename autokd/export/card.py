@@ -106,7 +106,8 @@ def _head(description: Description) -> str:
 
 
 def _how_found(provenance: Mapping[str, Any]) -> str:
-    if GENERATOR in provenance["point"]:
+    # Earlier versions named a generator also where the sampler had proposed a baseline again.
+    if GENERATOR in provenance["point"] and "tried_as" in provenance:
         return f"no find of a search but a hand-made {provenance['tried_as']}, distilled"
     return "found and distilled"
 

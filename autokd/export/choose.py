@@ -3,6 +3,7 @@
 Only validation is looked at. The test set was measured to be reported, not to be chosen by.
 """
 
+from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
 
 from autokd.checking import nearest
@@ -123,5 +124,5 @@ def _best(run: "Run", trials: "pd.DataFrame") -> str:
     row = trials.iloc[int(trials["top1"].to_numpy(dtype=float).argmax())]
     return (
         f"trial {row['trial']} with {row['params']:,.0f} params, top1 {row['top1']:.4f}: "
-        f"`autokd retrain {run.folder} --trial {row['trial']}`"
+        f"`autokd retrain {quote(str(run.folder))} --trial {row['trial']}`"
     )

@@ -9,16 +9,17 @@
       student.pt2           for `torch.export.load`
       README.md             the card; always
 
-Everything is written into a hidden folder beside the target, read back and compared, and only then
-renamed.
+Everything is written into a hidden folder, read back and compared. Then the folder gets its name;
+where that one is there already, and may be somebody's current folder, the files are moved in.
 """
 
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from autokd.checking import nearest
@@ -27,7 +28,7 @@ from autokd.export.card import write_card
 from autokd.export.description import Description, describe
 from autokd.export.facts import data_facts
 from autokd.export.loading import CONFIG_FILE, load_student, read_description
-from autokd.export.origin import find_origin
+from autokd.export.origin import Origin, find_origin
 
 if TYPE_CHECKING:
     from autokd.distill.prepared import PreparedStudy
@@ -87,7 +88,7 @@ def export_student(
     description = describe(run, slot, origin=origin, facts=facts)
     has_weights = set(formats) != {"config"}
     if has_weights and not origin.weights.is_file():
-        raise _no_weights(run, slot)
+        raise _no_weights(run, slot, origin)
     with _half_made(folder) as part:
         _write_config(part, description)
         if has_weights:
@@ -128,17 +129,32 @@ def _check_target(folder: Path) -> None:
         read_description(folder)
 
 
-def _no_weights(run: "Run", slot: int) -> ExportError:
-    record = run.record(slot)
-    why = "it is not on the front" if record.outcome == "complete" else f"it {record.outcome}"
-    if record.outcome == "complete" and not run.spec.constraints.admits(record.metrics):
-        why = f"its top1 of {record.metrics['top1']:.4f} is below min_top1"
-    if record.outcome == "stopped":
-        why = f"the race stopped it at {record.epochs} epochs"
+def _no_weights(run: "Run", slot: int, origin: Origin) -> ExportError:
+    option = " --fresh-members" if origin.kind == "fresh" else ""
+    why = f"trial {slot} were not kept ({_why_not_kept(run, slot)})"
+    if origin.kind != "search":
+        why = f"trial {slot}'s retraining are gone: there is no {origin.weights}"
     return ExportError(
-        f"the weights of trial {slot} were not kept ({why}); `autokd retrain {run.folder} "
-        f"--trial {slot}` trains it again, and `--format config` needs no weights"
+        f"the weights of {why}; `autokd retrain {quote(str(run.folder))} --trial {slot}{option}` "
+        "trains it again, and `--format config` needs no weights"
     )
+
+
+def _why_not_kept(run: "Run", slot: int) -> str:
+    record = run.record(slot)
+    match record.outcome:
+        case "repeated":
+            return f"it was not trained, since it repeats trial {record.repeats}"
+        case "stopped":
+            return f"the race stopped it at {record.epochs} epochs"
+        case "complete" if not run.spec.constraints.admits(record.metrics):
+            return f"its top1 of {record.metrics['top1']:.4f} is below min_top1"
+        case "complete":
+            return "it is not on the front"
+        case "running":
+            return "it is still running"
+        case _:
+            return f"it {record.outcome}"
 
 
 def _write_config(folder: Path, description: Description) -> None:
@@ -149,25 +165,38 @@ def _write_config(folder: Path, description: Description) -> None:
 def _half_made(folder: Path) -> Iterator[Path]:
     """Give a folder that becomes ``folder`` when all went well, and vanishes when not."""
     target = folder.resolve()  # so that "." has a name, too
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    name = f".{target.name}.{os.getpid()}.part"
+    part = target / name if target.is_dir() else target.with_name(name)
     try:
         part.mkdir(parents=True)
         yield part
-        _put_in_place(part, target)
+        if part.parent == target:
+            _move_in(part, target)
+        else:
+            part.rename(target)
     except OSError as error:
         raise ExportError(f"{folder} cannot be written: {error.strerror or error}") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _put_in_place(part: Path, folder: Path) -> None:
-    old = folder.with_name(f".{folder.name}.{os.getpid()}.old")
-    if folder.exists():
-        folder.rename(old)
-    try:
-        part.rename(folder)
-    except OSError:
-        if old.exists():
-            old.rename(folder)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
+def _move_in(part: Path, folder: Path) -> None:
+    """Put an export in the place of an earlier one; if that fails, the earlier one comes back.
+
+    ``student.json`` leaves first and arrives last: without it, nothing is taken for an export.
+    """
+    files = [part / name for name in (_CARD, *reversed(FORMATS.values()))]
+    old = part / "old"
+    old.mkdir()
+    with ExitStack() as undo:
+        for path in reversed(files):
+            _move(folder / path.name, old / path.name, undo)
+        for path in files:
+            _move(path, folder / path.name, undo)
+        undo.pop_all()
+
+
+def _move(path: Path, to: Path, undo: ExitStack) -> None:
+    if path.exists():
+        path.rename(to)
+        undo.callback(to.rename, path)

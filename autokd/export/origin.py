@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any, Literal
 
 from autokd.checking import nearest
@@ -132,7 +133,7 @@ def find_origin(run: "Run", slot: int, *, weights: str = "auto") -> Origin:
     option = " --fresh-members" if members == "fresh" else ""
     raise ExportError(
         f"trial {slot} of {run.folder} has not been retrained with members {members!r}; "
-        f"`autokd retrain {run.folder} --trial {slot}{option}` does it"
+        f"`autokd retrain {quote(str(run.folder))} --trial {slot}{option}` does it"
     )
 
 
@@ -145,7 +146,7 @@ def kept_epochs(files: RetrainFiles) -> int:
     Returns:
         Epochs, over all its seeds; 0 where there is none that could be exported.
     """
-    if not files.result.is_file():
+    if not (files.result.is_file() and files.weights.is_file()):
         return 0
     try:
         origin = _retrained(files, kind="kept")

@@ -20,8 +20,10 @@ def write_whole(path: Path, content: bytes) -> Path:
         The path.
 
     Raises:
-        ReportError: If it cannot be written.
+        ReportError: If it is a folder, or cannot be written.
     """
+    if not path.name:  # such as "." and "/", beside which there is no place either
+        raise ReportError(f"{path}: the report cannot be written: it is a folder")
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,11 @@ def baselines(run: Gathered, rows: pd.DataFrame) -> pd.DataFrame:
     Returns:
         Their rows among the given ones.
     """
-    slots = run.trials["trial"][run.trials[GENERATOR].notna()] if GENERATOR in run.trials else ()
+    if not {GENERATOR, "origin"} <= {*run.trials}:
+        return rows.iloc[:0]
+    # Earlier versions named a generator also where the sampler had proposed a baseline again.
+    was_first = run.trials["origin"] != ""
+    slots = run.trials["trial"][was_first & run.trials[GENERATOR].notna()]
     return rows[rows["trial"].isin(slots)]
 
 

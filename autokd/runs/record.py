@@ -171,12 +171,15 @@ class Record:
 
         Returns:
             A record with its point, its seed and its rungs, at whose last one the trial now goes
-            on. Another point can stand for the same graphs, but not with this seed.
+            on. Another point can stand for the same graphs, but not with this seed. A baseline's
+            point is not taken: it is a chain, which no seed changes, so that the trial's own point
+            stands for it too, and is one of the search space.
         """
         *below, last = (replace(rung, seconds=0.0) for rung in earlier.rungs)
         verdict = f"{last.verdict}; proposed again as trial {self.slot}"
         rungs = (*below, replace(last, goes_on=True, verdict=verdict))
-        found = replace(self, point=earlier.point, seed=earlier.seed, rungs=rungs)
+        point = self.point if earlier.is_baseline else earlier.point
+        found = replace(self, point=point, seed=earlier.seed, rungs=rungs)
         return replace(found, continues=earlier.slot)
 
     def as_dict(self) -> dict[str, Any]:

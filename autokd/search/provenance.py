@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import torch
@@ -108,7 +109,7 @@ def check_unchanged(
         raise ChangedDefinitionError(
             f"{folder.path} was begun with another study; changed: {'; '.join(changes)}. "
             "Start over with --fresh, or choose another folder with --run-dir; "
-            f"--warm-start {folder.path} then begins from what this run has found"
+            f"--warm-start {quote(str(folder.path))} then begins from what this run has found"
         )
 
 

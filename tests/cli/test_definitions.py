@@ -1,6 +1,8 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from autokd.definitions import find, names
 from autokd.methods import METHODS
 from autokd.methods.words import described, needed
@@ -36,6 +38,36 @@ def test_copy_writes_a_file_to_edit_and_overwrites_nothing(run_cli: Any) -> None
     assert (again.code, again.err) == (2, "autokd: cifar10.toml exists already\n")
     assert run_cli("copy", "cifar10", "mine.toml").out.strip() == "mine.toml"
     assert Path("mine.toml").is_file()
+
+
+def test_every_search_space_can_be_shown_and_copied_even_one_named_like_a_study(
+    run_cli: Any,
+) -> None:
+    assert {"digits", "digits_methods"} <= {*names("studies")} & {*names("search_spaces")}
+    for name in names("search_spaces"):
+        text = find("search_spaces", name).read_text()
+        assert run_cli("show", name, "--space").out == text
+        said = run_cli("copy", "--space", name, f"my_{name}.toml")
+        assert Path(said.out.strip()).read_text() == text
+
+
+@pytest.mark.parametrize("name", ["cifar10", "ctkd", "chains"])
+def test_what_is_no_search_space_is_none(run_cli: Any, name: str) -> None:
+    for command in ("show", "copy"):
+        said = run_cli(command, name, "--space")
+        assert said.code == 2
+        assert f"no shipped search space is called {name!r}; legal: ['chain'," in said.err
+        assert ("did you mean 'chain'?" in said.err) == (name == "chains")
+
+
+@pytest.mark.parametrize("target", ["nonex/", "mine", "mine.tom"])
+def test_copy_writes_no_file_that_could_not_be_searched(run_cli: Any, target: str) -> None:
+    said = run_cli("copy", "digits", target)
+    told = f"{Path(target)} is no folder, and a file of definitions ends in .toml"
+    assert (said.code, said.err) == (2, f"autokd: {told}\n")
+    assert not Path(target).exists()
+    Path("nonex").mkdir()
+    assert Path(run_cli("copy", "digits", "nonex/").out.strip()) == Path("nonex/digits.toml")
 
 
 def test_copy_to_where_nothing_can_be_written_is_refused(run_cli: Any) -> None:

@@ -15,6 +15,13 @@ def test_counts_are_read_with_their_unit(text: str, count: int) -> None:
     assert parse_count(text) == count
 
 
+@pytest.mark.parametrize(
+    ("text", "count"), [("4.1M", 4_100_000), ("8.2m", 8_200_000), ("1.001k", 1_001)]
+)
+def test_a_fraction_of_a_unit_is_not_cut_down(text: str, count: int) -> None:
+    assert parse_count(text) == count
+
+
 @pytest.mark.parametrize("text", ["", "k", "ten", "1e400", "nan"])
 def test_what_is_no_number_is_refused(text: str) -> None:
     with pytest.raises(DefinitionError, match=r"is not a number such as 100000, 100k or 1\.5M"):

@@ -21,6 +21,8 @@ from autokd.distill import (
     train,
 )
 from autokd.distill.losses.none import none
+from autokd.export.origin import Members, RetrainFiles, retrain_files
+from autokd.export.retrained import Retrained, SeedResult
 from autokd.graphs import GENERATORS, ArchGraph, count_params
 from autokd.parameters import Value
 from autokd.runs import Ledger, Record, Run, RunFolder, RungResult, load_run
@@ -151,6 +153,25 @@ class HandMade:
     def lose(self, slot: int, graph: ArchGraph, outcome: Any, reason: str) -> None:
         record = self.begin(slot, graph)
         self.ledger.finish(record.ended(outcome, at_s=9.0, reason=reason))
+
+
+def write_retraining(run: Run, slot: int, members: Members) -> RetrainFiles:
+    """Write a retraining's result, without its weights."""
+    files = retrain_files(run.folder, slot, members=members)
+    files.result.parent.mkdir(exist_ok=True)
+    seed = SeedResult(7, "d", 100, 1.0, {"top1": 0.6}, {"top1": 0.5})
+    Retrained(
+        slot=slot,
+        members=members,
+        epochs=6,
+        first_view=2,
+        device="cuda:0",
+        precision="float32",
+        seeds=(seed,),
+        median=0,
+        graph=run.graph(LARGE),
+    ).write(files.result)
+    return files
 
 
 @pytest.fixture(scope="session")

@@ -126,3 +126,13 @@ def test_card_of_a_baseline_does_not_call_it_a_find(run: Run) -> None:
     card = write_card(replace(description, provenance=told), ["config"])
     assert "no find of a search but a hand-made chain baseline of 3,000 params, distilled" in card
     assert "- tried first as: chain baseline of 3,000 params" in card
+
+
+def test_card_of_a_baseline_that_the_sampler_proposed_again_calls_it_a_find(run: Run) -> None:
+    """Runs of earlier versions have such points."""
+    description = _description(run)
+    said = description.provenance
+    assert "tried_as" not in said
+    again = {**said, "point": {"generator": "chain", **said["point"]}}
+    card = write_card(replace(description, provenance=again), ["config"])
+    assert "found and distilled by autokd." in card

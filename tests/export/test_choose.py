@@ -1,3 +1,4 @@
+import shlex
 from collections.abc import Callable
 from importlib import import_module
 
@@ -7,7 +8,7 @@ from autokd.errors import ExportError, RunError
 from autokd.export.choose import choose
 from autokd.export.facts import data_facts
 from autokd.graphs import count_params
-from autokd.runs import Run
+from autokd.runs import Run, load_run
 
 SMALL, LARGE, BEHIND, STOPPED, INFEASIBLE, FAILED = range(6)
 
@@ -115,3 +116,14 @@ def test_under_a_bound_the_most_accurate_is_taken_unless_a_rule_is_named(
     assert choose(run) == SMALL
     assert choose(run, max_params=10**9) == LARGE
     assert choose(run, best="knee", max_params=10**9) == SMALL
+
+
+def test_the_command_that_is_named_can_be_pasted_whatever_the_folder_is_called(
+    bounded: Callable[[float], Run],
+) -> None:
+    read = bounded(0.9999)
+    moved = load_run(read.folder.rename(read.folder.with_name("my run's")))
+    with pytest.raises(ExportError) as caught:
+        choose(moved)
+    words = shlex.split(str(caught.value).split("`")[1])
+    assert words == ["autokd", "retrain", str(moved.folder), "--trial", str(LARGE)]

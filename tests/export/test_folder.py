@@ -1,8 +1,10 @@
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import onnxruntime
@@ -13,8 +15,10 @@ import autokd
 from autokd.data import Dataset, to_unit
 from autokd.errors import ExportError
 from autokd.export.folder import FORMATS, export_student, load_student
-from autokd.runs import Run
+from autokd.export.origin import Members
+from autokd.runs import Run, load_run
 from autokd.students import build, load_weights, save_weights
+from tests.export.conftest import write_retraining
 
 SMALL, LARGE, BEHIND, STOPPED, INFEASIBLE, FAILED = range(6)
 
@@ -117,8 +121,44 @@ def test_the_current_folder_can_be_filled(
 ) -> None:
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    export_student(run, LARGE, Path(), formats=("config",))
-    assert (tmp_path / "here" / "student.json").is_file()
+    for slot in (LARGE, SMALL):  # the second replaces the first
+        export_student(run, slot, Path(), formats=("config",))
+        assert Path.cwd() == tmp_path / "here"  # which is still the one that a shell stands in
+        assert sorted(path.name for path in Path().iterdir()) == ["README.md", "student.json"]
+        assert json.loads(Path("student.json").read_text())["provenance"]["trial"] == slot
+
+
+def test_a_file_that_appears_while_a_student_is_exported_stays(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "e").mkdir()
+
+    def noting(*_: object) -> str:
+        (tmp_path / "e" / "notes.txt").write_text("mine")
+        return "card"
+
+    monkeypatch.setattr("autokd.export.folder.write_card", noting)
+    folder = export_student(run, LARGE, tmp_path / "e", formats=("config",))
+    found = sorted(path.name for path in folder.iterdir())
+    assert found == ["README.md", "notes.txt", "student.json"]
+
+
+def test_nothing_is_taken_for_an_export_while_its_files_are_exchanged(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = export_student(run, LARGE, tmp_path / "e")
+    rename, moved = Path.rename, []
+
+    def watched(path: Path, target: Path) -> Path:
+        moved.append(path.name)
+        done = rename(path, target)
+        assert len(moved) == 7 or not (folder / "student.json").exists()
+        return done
+
+    monkeypatch.setattr(Path, "rename", watched)
+    export_student(run, SMALL, folder, formats=("config",))
+    assert len(moved) == 7  # five leave, two arrive
+    assert sorted(path.name for path in folder.iterdir()) == ["README.md", "student.json"]
 
 
 def test_a_folder_with_something_else_is_left_alone(run: Run, tmp_path: Path) -> None:
@@ -155,6 +195,45 @@ def test_weights_that_were_not_kept_name_retrain(run: Run, tmp_path: Path) -> No
     assert not (tmp_path / "e").exists()
 
 
+def test_weights_of_a_retraining_that_are_gone_are_named_as_such(run: Run, tmp_path: Path) -> None:
+    kinds: dict[Members, str] = {"same": "", "fresh": " --fresh-members"}
+    for members, option in kinds.items():
+        gone = write_retraining(run, SMALL, members).weights
+        with pytest.raises(ExportError) as caught:
+            export_student(run, SMALL, tmp_path / "e", weights=members)
+        said = str(caught.value)
+        assert f"trial {SMALL}'s retraining are gone: there is no {gone};" in said
+        assert f" --trial {SMALL}{option}` trains it again" in said
+
+
+def test_weights_of_a_trial_that_repeats_another_say_which(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repeated = replace(run.record(BEHIND), outcome="repeated", repeats=LARGE)
+    monkeypatch.setattr(Run, "record", lambda _run, _slot: repeated)
+    with pytest.raises(ExportError, match=f"it was not trained, since it repeats trial {LARGE}"):
+        export_student(run, BEHIND, tmp_path / "e")
+
+
+def test_weights_of_a_trial_that_still_runs_say_so(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = replace(run.record(STOPPED), outcome="running")
+    monkeypatch.setattr(Run, "record", lambda _run, _slot: running)
+    with pytest.raises(ExportError, match=r"not kept \(it is still running\); `autokd"):
+        export_student(run, STOPPED, tmp_path / "e")
+
+
+def test_the_command_that_is_named_can_be_pasted_whatever_the_folder_is_called(
+    run: Run, tmp_path: Path
+) -> None:
+    moved = load_run(run.folder.rename(run.folder.with_name("my run's")))
+    with pytest.raises(ExportError) as caught:
+        export_student(moved, STOPPED, tmp_path / "e")
+    words = shlex.split(str(caught.value).split("`")[1])
+    assert words == ["autokd", "retrain", str(moved.folder), "--trial", str(STOPPED)]
+
+
 def test_weights_of_a_student_below_min_top1_say_why_they_were_not_kept(
     bounded: Callable[[float], Run], tmp_path: Path
 ) -> None:
@@ -188,17 +267,18 @@ def test_an_earlier_export_comes_back_when_the_new_one_cannot_take_its_place(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = export_student(run, LARGE, tmp_path / "e", formats=("config",))
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
     rename = Path.rename
 
     def failing(path: Path, target: Path) -> Path:
-        if path.suffix == ".part":
+        if path.name == "student.json" and path.parent.suffix == ".part":
             raise OSError(28, "No space left on device")
         return rename(path, target)
 
     monkeypatch.setattr(Path, "rename", failing)
     with pytest.raises(ExportError, match="e cannot be written: No space left on device"):
         export_student(run, SMALL, folder, formats=("config",))
-    assert json.loads((folder / "student.json").read_text())["provenance"]["trial"] == LARGE
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["e", "runs"]
 
 

@@ -1,31 +1,13 @@
-from pathlib import Path
+import shlex
 
 import pytest
 
 from autokd.errors import ExportError
-from autokd.export.origin import find_origin, retrain_files, why_no_student
-from autokd.export.retrained import Retrained, SeedResult
-from autokd.runs import Run
+from autokd.export.origin import find_origin, kept_epochs, why_no_student
+from autokd.runs import Run, load_run
+from tests.export.conftest import write_retraining
 
 SMALL, LARGE, BEHIND, STOPPED, INFEASIBLE, FAILED = range(6)
-
-
-def _write(run: Run, slot: int, members: str) -> Path:
-    path = retrain_files(run.folder, slot, members=members).result  # type: ignore[arg-type]
-    path.parent.mkdir(exist_ok=True)
-    seed = SeedResult(7, "d", 100, 1.0, {"top1": 0.6}, {"top1": 0.5})
-    Retrained(
-        slot=slot,
-        members=members,  # type: ignore[arg-type]
-        epochs=6,
-        first_view=2,
-        device="cuda:0",
-        precision="float32",
-        seeds=(seed,),
-        median=0,
-        graph=run.graph(LARGE),
-    ).write(path)
-    return path
 
 
 def test_search_gives_the_recorded_metrics_without_sizes(run: Run) -> None:
@@ -42,7 +24,7 @@ def test_a_student_that_was_not_tested_has_no_test_metrics(run: Run) -> None:
 
 
 def test_auto_prefers_the_retrained_student(run: Run) -> None:
-    _write(run, SMALL, "same")
+    write_retraining(run, SMALL, "same")
     origin = find_origin(run, SMALL)
     assert (origin.kind, origin.seed, origin.epochs, origin.device) == ("same", 7, 6, "cuda:0")
     assert (origin.validation, origin.test) == ({"top1": 0.6}, {"top1": 0.5})
@@ -52,7 +34,7 @@ def test_auto_prefers_the_retrained_student(run: Run) -> None:
 
 
 def test_auto_does_not_take_another_student_than_the_trial_s(run: Run) -> None:
-    _write(run, SMALL, "fresh")
+    write_retraining(run, SMALL, "fresh")
     assert find_origin(run, SMALL).kind == "search"
     assert find_origin(run, SMALL, weights="fresh").kind == "fresh"
 
@@ -73,8 +55,7 @@ def test_unknown_weights_name_the_nearest(run: Run) -> None:
 
 @pytest.mark.parametrize("text", ["{", "{}", '{"seeds": [], "median": 0}', "[]"])
 def test_a_damaged_result_is_named(run: Run, text: str) -> None:
-    path = _write(run, SMALL, "same")
-    path.write_text(text)
+    write_retraining(run, SMALL, "same").result.write_text(text)
     with pytest.raises(ExportError, match=r"0000-same.json is damaged"):
         find_origin(run, SMALL)
 
@@ -84,3 +65,20 @@ def test_trials_that_trained_for_a_while_have_a_student(run: Run) -> None:
     assert [bool(reason) for reason in reasons] == [False, False, False, False, True, True]
     with pytest.raises(ExportError, match="trial 5 has no student: it failed before"):
         find_origin(run, FAILED)
+
+
+def test_a_retraining_without_its_weights_is_none_that_is_kept(run: Run) -> None:
+    files = write_retraining(run, SMALL, "same")
+    assert kept_epochs(files) == 0
+    files.weights.write_bytes(b"weights")
+    assert kept_epochs(files) == 6
+    files.result.unlink()
+    assert kept_epochs(files) == 0
+
+
+def test_the_command_that_is_named_can_be_pasted_whatever_the_folder_is_called(run: Run) -> None:
+    moved = load_run(run.folder.rename(run.folder.with_name("my run's")))
+    with pytest.raises(ExportError) as caught:
+        find_origin(moved, SMALL, weights="fresh")
+    words = shlex.split(str(caught.value).split("`")[1])
+    assert words == ["autokd", "retrain", str(moved.folder), "--trial", "0", "--fresh-members"]

@@ -56,6 +56,19 @@ def test_what_was_tried_first_is_counted_in_words(warm: Gathered, run: FakeRun) 
     assert tried_first(begun) == "2 students of earlier fronts"
 
 
+def test_a_baseline_that_the_sampler_proposed_again_is_not_counted_as_tried_first(
+    run: FakeRun,
+) -> None:
+    """Runs of earlier versions have such points."""
+    begun = _begun(run, chains={0, 1, 2}, others=set())
+    again = [replace(r, origin="") if r.slot > 0 else r for r in begun.records]
+    (read,) = gather([replace(begun, records=again)])
+    assert tried_first(read) == "1 baseline"
+    assert list(baselines(read, read.trials)["trial"]) == [0]
+    (told,) = origins_told(read)
+    assert told.startswith("1 hand-made baseline,")
+
+
 def test_the_report_says_it_in_notes_conditions_table_and_figure(
     warm: Gathered, run: FakeRun
 ) -> None:

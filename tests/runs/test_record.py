@@ -1,6 +1,7 @@
 import json
 from dataclasses import asdict
 
+from autokd.parameters import Value
 from autokd.runs.record import Record, RungResult
 
 
@@ -73,6 +74,16 @@ def test_a_record_that_continues_a_stopped_one_has_its_seed_and_its_rungs_for_no
     assert record.rungs[1].goes_on
     assert record.rungs[1].verdict == "place 3 of 3; proposed again as trial 8"
     assert Record.from_dict(json.loads(json.dumps(record.as_dict()))) == record
+
+
+def test_a_record_that_continues_a_stopped_baseline_is_none_itself() -> None:
+    own: dict[str, Value] = {"architecture.params_budget": 3001.0, "kd.method": "kd"}
+    chain: dict[str, Value] = {"generator": "chain", **own}
+    stopped = Record(0, 0, 7, chain, origin="chain baseline of 3,000 params")
+    stopped = stopped.with_rung(RungResult(3, {"top1": 0.8})).ended("stopped", at_s=9.0)
+    record = Record(slot=8, attempt=0, seed=1, point=own).continuing(stopped)
+    assert (record.continues, record.seed, record.epochs) == (0, 7, 3)
+    assert (record.point, record.origin, record.is_baseline) == (own, "", False)
 
 
 def test_a_record_from_before_stopped_ones_were_continued_is_read() -> None:

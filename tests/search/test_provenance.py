@@ -1,3 +1,4 @@
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,20 @@ def test_a_refusal_names_every_key_with_both_values(folder: RunFolder, make_spec
     assert "[seed] 0 -> 4" in str(caught.value)
     assert "[training.learning_rate] 0.1 -> 0.3" in str(caught.value)
     assert "--fresh" in str(caught.value)
+
+
+def test_a_refusal_names_what_can_be_pasted_whatever_the_folder_is_called(
+    folder: RunFolder, make_spec: Any
+) -> None:
+    moved = RunFolder(folder.path.rename(folder.path.with_name("my run's")))
+    with pytest.raises(ChangedDefinitionError) as caught:
+        check_unchanged(moved, make_spec(seed=4))
+    said = (
+        str(caught.value)
+        .rpartition("; ")[2]
+        .removesuffix(" then begins from what this run has found")
+    )
+    assert shlex.split(said) == ["--warm-start", str(moved.path)]
 
 
 def test_other_images_another_teacher_and_another_networkx_are_refused(

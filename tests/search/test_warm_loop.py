@@ -12,7 +12,7 @@ from autokd.search.loop import Loop
 from autokd.search.progress import Silent
 from autokd.search.queued import Queued, baselines
 from autokd.search.translate import translated
-from autokd.search.warm import WarmStart
+from autokd.search.warm import WarmStart, begin_warm
 from autokd.study import StudySpec
 from tests.search.fakes import FLAT, FakeCrew
 
@@ -41,7 +41,9 @@ def _spec(make_spec: Any, name: str, *, trials: int = 8, **changes: Any) -> Stud
     return spec
 
 
-def _search(path: Path, spec: StudySpec, crew: FakeCrew) -> list[Record]:
+def _search(
+    path: Path, spec: StudySpec, crew: FakeCrew, *, warm: WarmStart | None = None
+) -> list[Record]:
     folder = RunFolder(path)
     folder.create(spec, definitions={})
     ledger = Ledger(folder.database, "s", objectives=spec.objectives, keeps_connection=True)
@@ -53,7 +55,7 @@ def _search(path: Path, spec: StudySpec, crew: FakeCrew) -> list[Record]:
             ledger=ledger,
             crew=crew,
             listener=Silent(),
-            warm=_warm(spec),
+            warm=warm or _warm(spec),
         )
         loop.restore()
         loop.run()
@@ -158,3 +160,55 @@ def test_the_same_chain_twice_is_trained_once(make_spec: Any, tmp_path: Path) ->
     assert [record.outcome for record in records] == ["complete", "repeated"]
     assert records[1].repeats == 0
     assert len(crew.seen) == 1
+
+
+def _chains(make_spec: Any) -> tuple[StudySpec, WarmStart]:
+    """A study of chains that begins with some that its sampler can propose, too."""
+    space = {
+        "title": "Chains",
+        "generator": "chain",
+        "architecture": {
+            "params_budget": {"type": "categorical", "choices": [3e3, 5e3, 2e4, 5e4]},
+        },
+        "kd": {"method": {"type": "fixed", "value": "none"}},
+    }
+    spec = make_spec(
+        search_space=space,
+        sampler={"name": "autokd", "startup_trials": 3},
+        start={"chain": [50_000, 3_000, 5_000]},
+        budget={"trials": 14},
+    )
+    return spec, begin_warm(spec, ())
+
+
+def test_a_stopped_baseline_that_the_sampler_proposes_again_is_a_find_of_the_search(
+    make_spec: Any, tmp_path: Path
+) -> None:
+    (spec, warm), crew = _chains(make_spec), FakeCrew()
+    records = _search(tmp_path / "run", spec, crew, warm=warm)
+    assert [record.is_baseline for record in records] == [
+        bool(record.origin) for record in records
+    ]
+    taken_up = [r for r in records if r.continues is not None and records[r.continues].is_baseline]
+    assert taken_up
+    tasks = {task.slot: task for task in crew.seen}
+    for record in taken_up:
+        spec.search_space.check_point(record.point)
+        assert tasks[record.slot].after == records[record.continues or 0].epochs
+        # What trains is what is recorded.
+        family = make_draw(spec, SHAPE)(tasks[record.slot].point, tasks[record.slot].seed)
+        assert family.digests == record.graphs == records[record.continues or 0].graphs
+
+
+def test_a_baseline_that_is_trained_on_is_the_same_one_after_an_interruption(
+    make_spec: Any, tmp_path: Path
+) -> None:
+    spec, warm = _chains(make_spec)
+    straight = _search(tmp_path / "a", spec, FakeCrew(), warm=warm)
+    middle = next(record.slot for record in straight if record.continues is not None)
+    with pytest.raises(KeyboardInterrupt):
+        _search(tmp_path / "b", spec, FakeCrew(stop_at=middle), warm=warm)
+    resumed = _search(tmp_path / "b", spec, FakeCrew(), warm=warm)
+    assert resumed[middle].attempt == 1
+    assert _results(resumed) == _results(straight)
+    assert [(r.seed, r.continues) for r in resumed] == [(r.seed, r.continues) for r in straight]
