@@ -72,8 +72,8 @@ def about(result: Mapping[str, Any]) -> list[str]:
     if checks:
         again, kept = (sum(check[name] for check in checks) for name in ("again", "kept"))
         said.append(
-            f"When code had changed under contenders that do not use what changed, {again:,} of "
-            f"their searches were run on both codes, none differed, and {kept:,} more were kept."
+            f"When code had changed, {again:,} searches were run on the code before and after, "
+            f"with none that differed, and {kept:,} more of the same contenders were kept."
         )
     return said
 
