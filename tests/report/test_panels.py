@@ -88,6 +88,15 @@ def test_cut_of_learning_curves_is_stated(
     assert len(drawn) == 7
 
 
+def test_dotted_learning_curves_are_explained_where_there_are_any(
+    run: FakeRun, gathered: Gathered
+) -> None:
+    assert panels.curves(gathered).note.endswith("was stopped by the race.")
+    records = [replace(r, outcome="running") if r.outcome == "stopped" else r for r in run.records]
+    note = panels.curves(gather([replace(run, records=records)])[0]).note
+    assert note.endswith("was stopped by the race; a dotted one runs or has failed.")
+
+
 def test_whole_front_drawn_is_stated(gathered: Gathered) -> None:
     assert panels.drawings(gathered).note.startswith("All students")
 
