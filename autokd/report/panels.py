@@ -139,7 +139,9 @@ def importance(run: Gathered) -> Panel:
     Returns:
         The panel.
     """
-    figure = _or(importance_figure(run), "Too few complete trials to tell.")
+    below = f": {n_below(run)}" if len(run.below) else ""
+    otherwise = f"Too few complete trials, or too few better than the rest, to tell{below}."
+    figure = _or(importance_figure(run), otherwise)
     n_complete = int((run.trials["state"] == "complete").sum())
     some = f" Found from {IMPORTANCE_LIMIT:,} of {n_complete:,} complete trials."
     note = f"For reaching the front.{some if n_complete > IMPORTANCE_LIMIT else ''}"

@@ -73,6 +73,17 @@ def test_cut_of_importance_is_the_one_of_the_run_and_is_stated(
     assert panels.importance(gathered).note.endswith(stated)
 
 
+def test_importance_that_cannot_be_told_says_how_many_are_below_min_top1(
+    make_run: MakeRun,
+) -> None:
+    bounded = replace(make_run(constraints={"min_top1": 0.9999}), shares={})
+    n = len(bounded.below())
+    body = str(panels.importance(gather([bounded])[0]).body)
+    assert f"to tell: {n} of {n} trials that finished are below min_top1 0.9999." in body
+    unbounded = replace(make_run(n_trials=3), shares={})
+    assert "to tell.</p>" in str(panels.importance(gather([unbounded])[0]).body)
+
+
 def test_cut_of_learning_curves_is_stated(
     gathered: Gathered, monkeypatch: pytest.MonkeyPatch
 ) -> None:
