@@ -5,7 +5,7 @@ const draw = async () => {
   for (const place of document.querySelectorAll("[data-figure]")) {
     const name = place.dataset.figure;
     const figure = JSON.parse(document.getElementById(name).textContent);
-    const isFlat = figure.data[0].type === "scatter";
+    const isFlat = figure.data[0]?.type === "scatter";
     const buttons = isFlat ? [["toImage"], ["zoomIn2d", "zoomOut2d", "resetScale2d"]] : [["toImage"]];
     await Plotly.newPlot(place, figure.data, figure.layout, {
       ...settings,

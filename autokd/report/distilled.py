@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 
 from autokd.pages.html import Panel, Width, said, scrolled
 from autokd.pages.theme import FRONT, INK, TEST, clean, new_figure
-from autokd.report.gains import BASELINE, LEAST, Gain, gains
+from autokd.report.gains import BASELINE, LEAST, Gain, comparable, gains
 from autokd.report.gathered import Gathered
 from autokd.report.method_tables import (
     CLASS_LIMIT,
@@ -22,6 +22,7 @@ from autokd.report.method_tables import (
     method_table,
     student_table,
 )
+from autokd.report.origins import baselines, searched
 
 __all__ = ["TITLE", "distilled", "gain_figure"]
 
@@ -33,6 +34,7 @@ _LEGEND = (
     "the teacher: agreement, kl (teacher to student, nats), and how unevenly classes changed, cev "
     "and sde."
 )
+_WITHOUT = " Hand-made baselines are left out."
 _OFFSET = 0.16
 """Distance of a gain from its method's line where two rungs are shown."""
 
@@ -53,13 +55,18 @@ def distilled(run: Gathered) -> tuple[Panel, ...]:
     if "kd.method" not in run.parameters:
         table = scrolled(student_table(run))
         return Panel("What distillation did", table, _LEGEND, 7), _harmed(run, width=5)
+    if searched(run, finished(run)).empty:
+        return (
+            Panel("What distillation did", said("Only baselines have finished the top rung.")),
+        )
     students = _students(run)
     found = {rung: each for rung, rows in students.items() if (each := gains(rows))}
     by_method = scrolled(method_table(run, found))
-    legend = f"{_LEGEND} gain at so many epochs: of top1, ± the 95 % interval."
+    gain = " gain at so many epochs: of top1, ± the 95 % interval." if found else ""
+    without = "" if baselines(run, run.trials).empty else _WITHOUT
     return (
-        Panel("What distillation did, by method", by_method, legend if found else _LEGEND),
-        _gained(students, found),
+        Panel("What distillation did, by method", by_method, f"{_LEGEND}{gain}{without}"),
+        _gained(students, found, without=without),
         _harmed(run, width=6),
     )
 
@@ -124,14 +131,18 @@ def _add_gains(
 
 
 def _students(run: Gathered) -> dict[int, pd.DataFrame]:
-    """Select whom to compare: those at the top rung and, below it, all at the first."""
+    """Select whom to compare: at the top rung and, below it, at the first; no baselines."""
     rungs = run.spec.fidelity.ladder.rungs
     lower = {rungs[0]: at_first_rung(run)} if len(rungs) > 1 else {}
-    return {rungs[-1]: finished(run), **lower}
+    every = {rungs[-1]: finished(run), **lower}
+    return {rung: searched(run, rows) for rung, rows in every.items()}
 
 
 def _gained(
-    students: Mapping[int, pd.DataFrame], found: Mapping[int, Mapping[str, Gain]]
+    students: Mapping[int, pd.DataFrame],
+    found: Mapping[int, Mapping[str, Gain]],
+    *,
+    without: str,
 ) -> Panel:
     title = "Gain over none at equal params"
     missing = [
@@ -145,7 +156,8 @@ def _gained(
     note = (
         "Height above one curve of top1 over log10 params, with a constant for each method, among "
         f"students within the sizes of none (n of none: {counts}); 95 % intervals. The search "
-        "chose the trials, and the race who trains on: a hint, not a controlled comparison."
+        "chose the trials, and the race who trains on: a hint, not a controlled "
+        f"comparison.{without}"
     )
     return Panel(title, gain_figure(found), " ".join([note, *missing]), 6)
 
@@ -156,7 +168,9 @@ def _why_not(students: pd.DataFrame) -> str:
         return "there are no trials of none to compare with"
     if n_baseline < LEAST:
         return f"only {n_baseline} of the trials are of none, and {LEAST} are needed"
-    return f"no other method has {LEAST} students within the sizes of those of none"
+    if set(comparable(students)["kd.method"]) == {BASELINE}:
+        return f"no other method has {LEAST} students within the sizes of those of none"
+    return "the students have too few different sizes to tell"
 
 
 def _harmed(run: Gathered, *, width: Width) -> Panel:

@@ -10,7 +10,7 @@ from autokd.pages.table import Table
 from autokd.pareto import minimised, ranks
 from autokd.report.gathered import Gathered
 from autokd.report.method_tables import finished
-from autokd.report.origins import baselines
+from autokd.report.origins import searched
 from autokd.report.rounding import exact
 from autokd.report.spreads import Steadiness, steadiness
 
@@ -33,7 +33,7 @@ def family_rows(run: Gathered) -> tuple[pd.DataFrame, Steadiness | None]:
         And what all finished families show together, None where they could not be compared.
     """
     spread = f"{run.quality}_std"
-    complete = finished(run).drop(baselines(run, finished(run)).index)  # chains are no families
+    complete = searched(run, finished(run))  # chains are no families
     known = complete[complete[spread].notna()] if spread in complete else complete.iloc[:0]
     rows = known.assign(is_front=known["trial"].isin(run.front["trial"]))
     if rows.empty:

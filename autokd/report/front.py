@@ -70,7 +70,7 @@ def front_figure(runs: Sequence[Gathered]) -> go.Figure | None:
 
 
 def _add_single(figure: go.Figure, run: Gathered, x: str, y: str) -> None:
-    groups = run.groups(thinned(run.behind(), POINT_LIMIT))
+    groups = run.groups(thinned(measured(run.behind(), x, y), POINT_LIMIT))
     looks = (
         {"size": 6, "symbol": "x-thin", "line": {"width": 1.2, "color": FAINT}},
         {"size": 6, "symbol": "circle-open", "color": DIMMED, "line": {"width": 1.2}},
@@ -89,12 +89,12 @@ def _add_single(figure: go.Figure, run: Gathered, x: str, y: str) -> None:
 def _add_several(figure: go.Figure, runs: Sequence[Gathered], x: str, y: str) -> None:
     for position, run in enumerate(runs):
         colour, dash = run_style(position)
-        behind = thinned(run.behind(), POINT_LIMIT // len(runs))
-        dominated = behind[behind["state"] == "complete"]
+        behind = measured(run.behind(), x, y)
+        complete = behind[behind["state"] == "complete"]
         _add_points(
             figure,
             run,
-            dominated,
+            thinned(complete, POINT_LIMIT // len(runs)),  # of these, since no others are drawn
             x,
             y,
             marker={"size": 6, "color": colour},

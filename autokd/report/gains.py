@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student_t
 
-__all__ = ["BASELINE", "LEAST", "Gain", "gains"]
+__all__ = ["BASELINE", "LEAST", "Gain", "comparable", "gains"]
 
 BASELINE = "none"
 """The method that gains are measured from."""
@@ -62,12 +62,14 @@ def gains(students: pd.DataFrame) -> Mapping[str, Gain]:
 
     Returns:
         Gain by method, ``none`` included; methods with fewer than `LEAST` students within the
-        sizes of ``none`` are left out. Empty if ``none`` or every other method is, or where the
-        sizes are too few to tell.
+        sizes of ``none`` are left out, and those whose gain the sizes leave open: a method that
+        has one size alone, between those of the others, may be better, or the curve bent there.
+        Empty if ``none`` or every other method is left out, or where the sizes are too few to
+        tell.
 
     Source: MacKinnon and White 1985, J. Econometrics 29(3), HC3, the jackknife of a linear model.
     """
-    rows = _comparable(students)
+    rows = comparable(students)
     counts = rows["kd.method"].value_counts()
     methods = sorted(set(counts.index) - {BASELINE})
     if BASELINE not in counts or not methods:
@@ -80,11 +82,22 @@ def gains(students: pd.DataFrame) -> Mapping[str, Gain]:
     found = {
         method: Gain(int(counts[method]), float(value), float(margin))
         for method, value, margin in zip(methods, *fitted, strict=False)
+        if np.isfinite(value)
     }
+    if not found:
+        return {}
     return {BASELINE: Gain(int(counts[BASELINE]), 0.0, 0.0), **found}
 
 
-def _comparable(students: pd.DataFrame) -> pd.DataFrame:
+def comparable(students: pd.DataFrame) -> pd.DataFrame:
+    """Select the students that can be compared.
+
+    Args:
+        students: Students at one rung, with ``kd.method``, ``params`` and ``top1``.
+
+    Returns:
+        Those within the sizes of ``none``, of methods that have at least `LEAST` there.
+    """
     sizes = students.loc[students["kd.method"] == BASELINE, "params"]
     rows = students[students["params"].between(sizes.min(), sizes.max())]
     counts = rows["kd.method"].value_counts()
@@ -103,7 +116,11 @@ def _curve(size: _Array) -> list[_Array]:
 
 
 def _fit(design: _Array, top1: _Array) -> tuple[_Array, _Array] | None:
-    """Find coefficients and their margins; None where a student alone decides on one."""
+    """Find coefficients and their margins; None where a student alone decides on one.
+
+    A coefficient that others can stand in for is NaN. Where students have few sizes, columns of
+    the curve can stand in for each other, which takes nothing from the gains.
+    """
     left, scale, right = np.linalg.svd(design, full_matrices=False)
     rank = int((scale > scale[0] * max(design.shape) * np.finfo(float).eps).sum())
     left = left[:, :rank]
@@ -112,6 +129,8 @@ def _fit(design: _Array, top1: _Array) -> tuple[_Array, _Array] | None:
     if spare.min() < 1e-9:
         return None
     coefficients = inverse @ top1
+    is_open = (right[:rank] ** 2).sum(axis=0) < 1 - 1e-9  # its unit vector is no sum of students
     changes = inverse * ((top1 - design @ coefficients) / spare)
     quantile = student_t.ppf((1 + _CONFIDENCE) / 2, len(top1) - rank)
-    return coefficients, quantile * np.sqrt((changes**2).sum(axis=1))
+    found = np.where(is_open, np.nan, coefficients)
+    return found, quantile * np.sqrt((changes**2).sum(axis=1))

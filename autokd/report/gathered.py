@@ -6,7 +6,6 @@ run that goes on meanwhile it wants the `autokd.runs.findings`, whose tables are
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ import pandas as pd
 
 from autokd.graphs.ir import ArchGraph
 from autokd.pareto import Axis, knee
+from autokd.report.labels import labels
 from autokd.report.readable import ReadableRun
 from autokd.study import StudySpec
 
@@ -180,7 +180,7 @@ def gather(runs: Sequence[ReadableRun], *, with_graphs: bool = True) -> list[Gat
     """
     gathered = [
         _gather(run, label, with_graphs=with_graphs)
-        for run, label in zip(runs, _labels([run.folder for run in runs]), strict=True)
+        for run, label in zip(runs, labels([run.folder for run in runs]), strict=True)
     ]
     shown = {metric for run in gathered for metric in _metrics(run)}
     return [
@@ -284,12 +284,3 @@ def _knee(front: pd.DataFrame) -> int | None:
     if front.empty:
         return None
     return int(front["trial"].iloc[knee(front["top1"].to_numpy(), front["params"].to_numpy())])
-
-
-def _labels(folders: Sequence[Path]) -> list[str]:
-    """Name runs by their folder, and by number too where that does not tell them apart."""
-    names = [folder.name or str(folder) for folder in folders]
-    return [
-        name if names.count(name) == 1 else f"{name} ({position})"
-        for position, name in enumerate(names, start=1)
-    ]

@@ -1,7 +1,8 @@
 """What distillation did, as tables: a row for each method, and a row for each harmed class.
 
 Metrics are those of students that finished the top rung. Medians, since a search tries poor
-students too.
+students too. Between methods baselines are left out: all of them have one method, which would then
+be judged by hand-made students.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,7 @@ import pandas as pd
 from autokd.pages.table import Table
 from autokd.report.gains import BASELINE, Gain
 from autokd.report.gathered import Gathered
+from autokd.report.origins import searched
 from autokd.report.rounding import MISSING, exact
 
 __all__ = [
@@ -67,11 +69,11 @@ def method_table(run: Gathered, found: Mapping[int, Mapping[str, Gain]]) -> Tabl
 
     Returns:
         A row a method, the largest gain on top and methods without one below, by median top1.
-        Metrics that no student has are left out.
+        Baselines do not count, and metrics that no student has are left out.
     """
-    complete = finished(run)
-    tried = run.trials["kd.method"].value_counts()
-    on_front = run.front["kd.method"].value_counts()
+    complete = searched(run, finished(run))
+    tried = searched(run, run.trials)["kd.method"].value_counts()
+    on_front = searched(run, run.front)["kd.method"].value_counts()
     rows = []
     for method in sorted(tried.index, key=lambda method: _place(method, complete, found)):
         students = complete[complete["kd.method"] == method]
@@ -122,7 +124,7 @@ def harm_table(run: Gathered) -> Table:
     Returns:
         A row for all classes together and one for each of up to `CLASS_LIMIT`, the largest loss
         among the front's students first: mean change of recall in percentage points, of the front
-        and of each method. No rows where the change was not recorded.
+        and of each method, without baselines. No rows where the change was not recorded.
     """
     changes = run.recall_changes
     means = {
@@ -159,11 +161,10 @@ def class_names(run: Gathered, n_classes: int) -> list[str]:
 
 def _groups(run: Gathered, changes: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     yield "front", changes[changes.index.isin(run.front["trial"])]
-    complete = finished(run)
     if "kd.method" not in run.parameters:
         yield "all finished", changes
         return
-    for method, rows in complete.groupby("kd.method"):
+    for method, rows in searched(run, finished(run)).groupby("kd.method"):
         yield str(method), changes[changes.index.isin(rows["trial"])]
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 from autokd.parameters import GENERATOR
 from autokd.report.gathered import Gathered
 
-__all__ = ["baselines", "origins_told", "tried_first"]
+__all__ = ["baselines", "origins_told", "searched", "tried_first"]
 
 
 def baselines(run: Gathered, rows: pd.DataFrame) -> pd.DataFrame:
@@ -24,6 +24,19 @@ def baselines(run: Gathered, rows: pd.DataFrame) -> pd.DataFrame:
     was_first = run.trials["origin"] != ""
     slots = run.trials["trial"][was_first & run.trials[GENERATOR].notna()]
     return rows[rows["trial"].isin(slots)]
+
+
+def searched(run: Gathered, rows: pd.DataFrame) -> pd.DataFrame:
+    """Leave the baselines out, so that what remains differs only in what the study searches.
+
+    Args:
+        run: The run.
+        rows: Some of its trials.
+
+    Returns:
+        The other rows, in their order.
+    """
+    return rows.drop(baselines(run, rows).index)
 
 
 def tried_first(run: Gathered) -> str:

@@ -17,6 +17,7 @@ from autokd.report.gathered import IMPORTANCE_LIMIT, Gathered
 from autokd.report.parameters import AXIS_LIMIT, LINE_LIMIT, importance_figure, parallel_figure
 from autokd.report.progress import (
     CURVE_LIMIT,
+    UNFINISHED,
     best_figure,
     curves_figure,
     hypervolume_figure,
@@ -118,15 +119,15 @@ def curves(run: Gathered) -> Panel:
     Returns:
         The panel.
     """
-    n_behind = len(run.behind())
+    n_behind, figure = len(run.behind()), curves_figure(run)
     some = f" Lines behind the front: {CURVE_LIMIT:,} of {n_behind:,} trials."
+    is_dotted = figure is not None and any(line.name == UNFINISHED for line in figure.data)
     note = (
-        "Validation at the end of each rung; a line that ends early was stopped by the race."
+        "Validation at the end of each rung; a line that ends early was stopped by the race"
+        f"{'; a dotted one runs or has failed' if is_dotted else ''}."
         f"{some if n_behind > CURVE_LIMIT else ''}"
     )
-    return Panel(
-        "Learning curves by rung", _or(curves_figure(run), "No rung was reached."), note, 7
-    )
+    return Panel("Learning curves by rung", _or(figure, "No rung was reached."), note, 7)
 
 
 def importance(run: Gathered) -> Panel:
@@ -138,7 +139,9 @@ def importance(run: Gathered) -> Panel:
     Returns:
         The panel.
     """
-    figure = _or(importance_figure(run), "Too few complete trials to tell.")
+    below = f": {n_below(run)}" if len(run.below) else ""
+    otherwise = f"Too few complete trials, or too few better than the rest, to tell{below}."
+    figure = _or(importance_figure(run), otherwise)
     n_complete = int((run.trials["state"] == "complete").sum())
     some = f" Found from {IMPORTANCE_LIMIT:,} of {n_complete:,} complete trials."
     note = f"For reaching the front.{some if n_complete > IMPORTANCE_LIMIT else ''}"

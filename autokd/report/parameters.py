@@ -30,7 +30,8 @@ def importance_figure(run: Gathered) -> go.Figure | None:
         run: The run.
 
     Returns:
-        The figure, or None if importance is unknown, which is so with too few complete trials.
+        The figure, or None if importance is unknown, which is so where the complete trials, or
+        those of them that are better than the rest, are too few.
     """
     if not run.importance:
         return None

@@ -1,6 +1,7 @@
 """How a run got there: hypervolume, or the best value of a single objective; learning curves."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,13 +23,27 @@ from autokd.report.hover import hover
 from autokd.report.rounding import metric_title
 from autokd.report.teacher_line import add_teachers
 
-__all__ = ["CURVE_LIMIT", "best_figure", "curves_figure", "hypervolume_figure"]
+__all__ = ["CURVE_LIMIT", "UNFINISHED", "best_figure", "curves_figure", "hypervolume_figure"]
 
 CURVE_LIMIT = 500
-"""Trials behind the front that the learning curves show at most: more lines hide each other."""
+"""Trials behind the front that the learning curves show at most: more lines hide each other.
+
+As many at most of those that run or have failed.
+"""
+
+UNFINISHED = "running or failed"
+"""What the learning curves call trials that run or have failed."""
 
 _HEIGHT = 300
 _X_TITLES = {"trials": "finished trials", "seconds": "seconds since the search began"}
+_LINES: tuple[dict[str, Any], ...] = (
+    {"color": DIMMED, "width": 1.0, "dash": "dot"},
+    {"color": FAINT, "width": 1.0},
+    {"color": FAINT, "width": 1.6},
+    {"color": DIMMED, "width": 1.0},
+    {"color": FRONT, "width": 1.6},
+    {"color": KNEE, "width": 2.6},
+)
 
 
 def hypervolume_figure(runs: Sequence[Gathered], *, over: str) -> go.Figure | None:
@@ -91,13 +106,13 @@ def curves_figure(run: Gathered) -> go.Figure | None:
         run: The run.
 
     Returns:
-        The figure, or None if no rung was reached.
+        The figure, or None if no rung was reached. Of trials that run or have failed it has the
+        rungs that they reached.
     """
-    curves = (
-        run.curves[run.curves[run.quality].notna()]
-        if run.quality in run.curves
-        else run.curves.iloc[:0]
-    )
+    groups = _groups(run)
+    shown = {slot for slots, _ in groups.values() for slot in slots}
+    curves = run.curves[run.curves["trial"].isin(shown)]
+    curves = curves[curves[run.quality].notna()] if run.quality in curves else curves.iloc[:0]
     if curves.empty:
         return None
     rungs = list(run.spec.fidelity.ladder.rungs)
@@ -107,24 +122,26 @@ def curves_figure(run: Gathered) -> go.Figure | None:
         x={"title": {"text": "epochs (rungs of the ladder)"}, **axis},
         y={"title": {"text": f"{metric_title(run.quality)} (validation)"}},
     )
-    behind = run.groups(thinned(run.behind(), CURVE_LIMIT))
-    front = run.front["trial"]
-    slots_by_name = {
+    for name, (slots, line) in groups.items():
+        rows = curves[curves["trial"].isin(slots)]
+        _add_curves(figure, rows, run.quality, name=name, line=line)
+    return figure
+
+
+def _groups(run: Gathered) -> dict[str, tuple["pd.Series[int]", dict[str, Any]]]:
+    """Name trials and say how their lines look, in the order in which they are drawn."""
+    reached, front = run.trials[run.trials["epochs"] > 0], run.front["trial"]
+    unfinished = reached[reached["state"].isin(["running", "failed"])]
+    behind = {
+        UNFINISHED: thinned(unfinished, CURVE_LIMIT),
+        **run.groups(thinned(run.behind(), CURVE_LIMIT)),
+    }
+    slots = {
         **{name: rows["trial"] for name, rows in behind.items()},
         "as good" if run.is_single else "front": front[front != run.knee],
         run.choice: front[front == run.knee],
     }
-    looks = ((FAINT, 1.0), (FAINT, 1.6), (DIMMED, 1.0), (FRONT, 1.6), (KNEE, 2.6))
-    for (name, slots), (colour, width) in zip(slots_by_name.items(), looks, strict=True):
-        _add_curves(
-            figure,
-            curves[curves["trial"].isin(slots)],
-            run.quality,
-            name=name,
-            colour=colour,
-            width=width,
-        )
-    return figure
+    return {name: (each, line) for (name, each), line in zip(slots.items(), _LINES, strict=True)}
 
 
 def _add_hypervolume(
@@ -201,7 +218,7 @@ def _add_best(
 
 
 def _add_curves(
-    figure: go.Figure, curves: pd.DataFrame, metric: str, *, name: str, colour: str, width: float
+    figure: go.Figure, curves: pd.DataFrame, metric: str, *, name: str, line: Mapping[str, Any]
 ) -> None:
     """Add many trials as one trace with gaps: a trace per trial would be slow to draw."""
     if curves.empty:
@@ -220,6 +237,6 @@ def _add_curves(
         name=name,
         customdata=slots,
         hovertemplate="<b>trial %{customdata}</b><br>%{x} epochs: <b>%{y:.3f}</b><extra></extra>",
-        line={"color": colour, "width": width},
-        marker={"color": colour, "size": 3 + 1.5 * width},
+        line=line,
+        marker={"color": line["color"], "size": 3 + 1.5 * line["width"]},
     )

@@ -4,7 +4,7 @@ Plain text; the page escapes it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import isfinite
+from math import isclose, isfinite
 from typing import Any
 
 from autokd.report.bounds import n_below, why_no_front
@@ -30,7 +30,8 @@ def headline(runs: Sequence[Gathered]) -> str:
     Returns:
         For one run: the size of the front, and the smallest student near the teacher with its
         ratio of size; with a single objective the best student. For several: which one has the
-        largest hypervolume, or with a single objective the best value.
+        largest hypervolume, or with a single objective the best value; all of them where several
+        have it.
     """
     if len(runs) > 1:
         return _comparison(runs)
@@ -175,8 +176,14 @@ def _comparison(runs: Sequence[Gathered]) -> str:
     if runs[0].is_single:
         return _best_of(runs)
     volumes = {run.label: float(run.hypervolume["hypervolume"].iloc[-1]) for run in known}
-    best = max(volumes, key=lambda label: volumes[label])
-    return f"Of {len(runs)} runs, {best} has the largest hypervolume, {volumes[best]:.4g}."
+    best = max(volumes.values())
+    if best == 0:
+        return (
+            f"Of {len(runs)} runs none has a hypervolume: no student on a front is better than "
+            "the reference point in every objective."
+        )
+    whose, each = _whose(volumes, best)
+    return f"Of {len(runs)} runs, {whose} the largest hypervolume, {best:.4g}{each}."
 
 
 def _best_of(runs: Sequence[Gathered]) -> str:
@@ -184,13 +191,22 @@ def _best_of(runs: Sequence[Gathered]) -> str:
     found = {run.label: float(run.front[axis.metric].iloc[0]) for run in runs if len(run.front)}
     if not found:
         return f"{len(runs)} runs without a front."
-    best = (min if axis.direction == "minimize" else max)(found, key=lambda label: found[label])
-    value = exact(axis.metric, found[best])
-    return f"Of {len(runs)} runs, {best} has the best student by {axis.metric}, {value}."
+    best = (min if axis.direction == "minimize" else max)(found.values())
+    whose, each = _whose(found, best)
+    student = "students" if each else "student"
+    value = exact(axis.metric, best)
+    return f"Of {len(runs)} runs, {whose} the best {student} by {axis.metric}, {value}{each}."
+
+
+def _whose(found: Mapping[str, float], best: float) -> tuple[str, str]:
+    """Say who has the best value, and ``each`` where several have it."""
+    # One set of students can have hypervolumes that differ in the last digits, by its order.
+    *others, last = (label for label, value in found.items() if isclose(value, best))
+    return (f"{', '.join(others)} and {last} have", " each") if others else (f"{last} has", "")
 
 
 def _share_axes(runs: Sequence[Gathered]) -> bool:
-    return len({run.axes for run in runs}) == 1
+    return len({frozenset(run.axes) for run in runs}) == 1  # in whatever order
 
 
 def _size_of_front(run: Gathered) -> str:

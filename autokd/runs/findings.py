@@ -124,7 +124,7 @@ class Findings:
         """Say how much each searched parameter mattered for reaching the front.
 
         Returns:
-            Shares that sum to one, largest first; empty with too few complete trials.
+            Shares that sum to one, largest first; empty where the trials are too few to tell.
         """
         return dict(self._importance)
 

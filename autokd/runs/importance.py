@@ -4,10 +4,13 @@ Optuna's PED-ANOVA handles conditional parameters and, with several objectives, 
 parameter separates the trials that came near the front from the rest. It reads the objectives as
 the hypervolume does, (1 - top1, log10 params) and so on. With few trials the shares are noise;
 below `MIN_TRIALS` none are given, and none for a parameter that fewer trials have, as those of a
-distillation method that was seldom drawn. Of more than `MAX_TRIALS` so many are taken, spread
-evenly over the search, so that a report need not wait.
+distillation method that was seldom drawn. Nor are there any where fewer trials are ahead of the
+rest than the evaluator looks for, as with a ``min_top1`` that hardly any trial reaches: it would
+fill up with trials of equal value in the order in which they came. Of more than `MAX_TRIALS` so
+many are taken, spread evenly over the search, so that a report need not wait.
 """
 
+import math
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -38,6 +41,9 @@ MIN_TRIALS = 10
 MAX_TRIALS = 4000
 """Complete trials that are looked at, at most."""
 
+_TARGET = 0.1
+"""Share of the trials, the best of them, that the evaluator sets apart: Optuna's own choice."""
+
 
 def importances(records: Sequence[Record], spec: StudySpec) -> dict[str, float]:
     """Score the searched parameters.
@@ -48,7 +54,9 @@ def importances(records: Sequence[Record], spec: StudySpec) -> dict[str, float]:
 
     Returns:
         Share by parameter, largest first, summing to one; only of those that at least `MIN_TRIALS`
-        complete records have.
+        complete records have. Empty below `MIN_TRIALS` complete records, and where less than a
+        tenth of them is better in any objective than the worst: all below ``min_top1`` count as
+        equally bad, and who of equal ones is nearest to the front cannot be told.
 
     Source: Watanabe, Bansal, Hutter 2023, arXiv:2304.10255, as Optuna implements it.
     """
@@ -57,11 +65,15 @@ def importances(records: Sequence[Record], spec: StudySpec) -> dict[str, float]:
     )
     if len(complete) < MIN_TRIALS:
         return {}
-    study = cast(optuna.Study, _Trials(_trials(complete, spec)))
+    trials = _trials(complete, spec)
+    if _n_ahead(trials) < math.ceil(_TARGET * len(trials)):
+        return {}
+    study = cast(optuna.Study, _Trials(trials))
+    evaluator = PedAnovaImportanceEvaluator(target_quantile=_TARGET)
     with warnings.catch_warnings():
         # Of the trials near the front fewer than two may have a parameter; its share says so.
         warnings.filterwarnings("ignore", "Some regimes for parameter", UserWarning)
-        return dict(get_param_importances(study, evaluator=PedAnovaImportanceEvaluator()))
+        return dict(get_param_importances(study, evaluator=evaluator))
 
 
 def optuna_distribution(domain: Domain) -> BaseDistribution | None:
@@ -102,6 +114,12 @@ def _thinned(records: Sequence[Record]) -> list[Record]:
     n = min(len(records), MAX_TRIALS)
     places = np.linspace(0, len(records) - 1, n).round().astype(np.int64)
     return [records[place] for place in places]
+
+
+def _n_ahead(trials: Sequence[FrozenTrial]) -> int:
+    """Count the trials that are better in any objective than the worst of all."""
+    values = np.array([trial.values for trial in trials])
+    return int((values < values.max(axis=0)).any(axis=1).sum())
 
 
 def _trials(records: Sequence[Record], spec: StudySpec) -> list[FrozenTrial]:

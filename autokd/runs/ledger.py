@@ -23,7 +23,7 @@ from autokd.runs.reading import ATTRIBUTE, last_attempts, read_texts
 from autokd.runs.record import Outcome, Record
 from autokd.runs.rows import TrialRows
 from autokd.runs.storage import close_storage, open_storage
-from autokd.runs.translated import translated
+from autokd.runs.translated import opening, translated
 from autokd.runs.urls import check_file, without_password
 from autokd.study import Objective
 
@@ -63,8 +63,9 @@ class Ledger:
         self.url, self.name = url, name
         if objectives is None:
             check_file(url)
-        with translated(url):
+        with opening(url):
             self._storage = open_storage(url, keeps_connection=keeps_connection)
+        with translated(url):
             self._study_id = self._find(objectives)
         self._rows = TrialRows(self._storage.engine, self._study_id)
         self._ids: dict[int, int] = {}

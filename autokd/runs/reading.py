@@ -17,7 +17,7 @@ from sqlalchemy.pool import NullPool
 
 from autokd.errors import RunError
 from autokd.runs.record import Record
-from autokd.runs.translated import translated
+from autokd.runs.translated import opening, translated
 from autokd.runs.urls import check_file, without_password
 
 __all__ = ["ATTRIBUTE", "Reader", "last_attempts", "read_texts"]
@@ -48,11 +48,11 @@ class Reader:
         self._url = url
         check_file(url)
         options = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
-        with translated(url):
+        with opening(url):
             self._engine = create_engine(url, poolclass=NullPool, **options)
-            with self._engine.connect() as connection:
-                query = select(_STUDIES.c.study_id).where(_STUDIES.c.study_name == name)
-                study_id = connection.execute(query).scalar()
+        with translated(url), self._engine.connect() as connection:
+            query = select(_STUDIES.c.study_id).where(_STUDIES.c.study_name == name)
+            study_id = connection.execute(query).scalar()
         if study_id is None:
             raise RunError(f"{without_password(url)} holds no study called {name!r}")
         self._study_id: int = study_id

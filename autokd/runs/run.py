@@ -162,7 +162,7 @@ class Run:
         """Say how much each searched parameter mattered for reaching the front.
 
         Returns:
-            Shares that sum to one, largest first; empty when there are too few complete trials.
+            Shares that sum to one, largest first; empty where the trials are too few to tell.
 
         Raises:
             RunError: If the storage fails.

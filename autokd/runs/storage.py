@@ -14,7 +14,7 @@ from sqlalchemy import Engine, event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
-from autokd.runs.translated import translated
+from autokd.runs.translated import opening
 
 __all__ = ["check_storage", "close_storage", "open_storage", "quiet_optuna"]
 
@@ -28,7 +28,7 @@ def check_storage(url: str) -> None:
     Raises:
         RunError: If it cannot be reached.
     """
-    with translated(url):
+    with opening(url):
         close_storage(open_storage(url, keeps_connection=False))
 
 

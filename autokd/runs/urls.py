@@ -61,18 +61,18 @@ def without_password(url: str) -> str:
         url: A URL.
 
     Returns:
-        The same without a password.
+        The same without a password, be it a legal URL or not.
     """
-    scheme, separator, rest = url.partition("://")
+    scheme, separator, rest = url.partition("://") if "://" in url else ("", "", url)
     account, at, place = rest.rpartition("@")
-    place = re.sub(r"([?&]password=)[^&]*", r"\1...", place)
+    place = re.sub(r"([?&][^=&]*pass[^=&]*=)[^&]*", r"\1...", place, flags=re.IGNORECASE)
     return f"{scheme}{separator}{account.partition(':')[0]}{at}{place}"
 
 
 def _file(url: str) -> Path | None:
     try:
         parts = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         return None  # who opens it says what is wrong
     name = parts.database or ""
     is_file = parts.get_backend_name() == "sqlite" and name not in ("", ":memory:")

@@ -1,7 +1,7 @@
 """A run that never happened, told through the same records and tables as a real one."""
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -302,6 +302,18 @@ def broken_off(run: FakeRun) -> FakeRun:
     """Tell of a run that was interrupted in its first trial."""
     first = Record(0, 0, 0, run.records[0].point).ended("interrupted", at_s=1.0)
     return replace(run, records=[first], tests={})
+
+
+def with_chains(run: FakeRun, slots: Collection[int]) -> FakeRun:
+    """Tell of a run some of whose trials were baselines."""
+    origin = "chain baseline of 3,000 params"
+    records = [
+        replace(r, origin=origin, point={"generator": "chain", **r.point})
+        if r.slot in slots
+        else r
+        for r in run.records
+    ]
+    return replace(run, records=records)
 
 
 def without(run: FakeRun, *metrics: str) -> FakeRun:

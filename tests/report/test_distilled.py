@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import numpy as np
 import plotly.graph_objects as go
 import pytest
 
@@ -7,7 +8,7 @@ from autokd.report.distilled import distilled, gain_figure
 from autokd.report.gains import Gain, gains
 from autokd.report.gathered import Gathered, gather
 from autokd.report.method_tables import at_first_rung, finished
-from tests.report.conftest import MakeRun
+from tests.report.conftest import FakeRun, MakeRun, with_chains
 from tests.report.test_method_tables import FIXED
 
 
@@ -66,6 +67,41 @@ def test_one_rung_is_shown_once(make_run: MakeRun) -> None:
     _, gained, _ = distilled(gather([run])[0])
     assert isinstance(gained.body, go.Figure)
     assert [trace.name for trace in gained.body.data] == ["at 27 epochs"]
+
+
+def test_baselines_change_nothing_between_methods_and_are_said_to_be_left_out(
+    run: FakeRun, gathered: Gathered
+) -> None:
+    """All of them have one method, which they would pull down or up."""
+    behind = gathered.behind()
+    is_chain = (behind["kd.method"] == "kd") & (behind["state"] == "complete")
+    chains = {int(slot) for slot in behind["trial"][is_chain].head(4)}
+    assert len(chains) == 4
+    (begun,) = gather([with_chains(run, chains)])
+    (without,) = gather([replace(run, records=[r for r in run.records if r.slot not in chains])])
+    for panel, expected in zip(distilled(begun), distilled(without), strict=True):
+        assert panel.body == expected.body
+    table, gained, _ = distilled(begun)
+    assert table.note.endswith("Hand-made baselines are left out.")
+    assert "comparison. Hand-made baselines are left out." in gained.note
+    assert not any("baselines" in panel.note for panel in distilled(gathered))
+
+
+def test_baselines_alone_say_nothing_about_methods(run: FakeRun) -> None:
+    complete = [record for record in run.records if record.outcome == "complete"]
+    chains = {record.slot for record in complete}
+    (panel,) = distilled(gather([with_chains(run, chains)])[0])
+    assert "Only baselines have finished the top rung." in str(panel.body)
+
+
+def test_too_few_sizes_to_tell_a_gain_are_the_reason_that_is_given(gathered: Gathered) -> None:
+    trials = gathered.trials.copy()
+    is_kd = trials["kd.method"] == "kd"
+    trials.loc[is_kd, "params"] = 1e4
+    trials.loc[~is_kd, "params"] = np.where(np.arange((~is_kd).sum()) % 2, 1e3, 1e5)
+    _, gained, _ = distilled(replace(gathered, trials=trials))
+    why = "the students have too few different sizes to tell."
+    assert f"At 27 epochs {why} At 3 epochs {why}" in str(gained.body)
 
 
 def test_changes_that_were_not_recorded_are_said_to_be_missing(gathered: Gathered) -> None:

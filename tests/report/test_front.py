@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from autokd.report import front
 from autokd.report.front import front_figure
 from autokd.report.gathered import POINT_LIMIT, gather
 from tests.report.conftest import (
@@ -94,6 +95,17 @@ def test_three_objectives_are_points_without_a_staircase(make_run: MakeRun) -> N
     assert figure is not None
     assert traces(figure)["front (validation)"].mode == "markers"
     assert figure.layout.xaxis.title.text == "params"
+
+
+def test_what_finished_is_drawn_however_many_were_stopped(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thinned among the stopped ones, which are not drawn, the few that finished would be lost."""
+    runs = gather([make_run(name, constraints={"min_top1": 0.9999}) for name in ("a", "b")])
+    monkeypatch.setattr(front, "POINT_LIMIT", 2 * len(runs[0].below))
+    figure = front_figure(runs)
+    assert figure is not None
+    assert [len(points.x) for points in figure.data] == [len(run.below) for run in runs]
 
 
 def test_axes_come_from_the_objectives(make_run: MakeRun) -> None:

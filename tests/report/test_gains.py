@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import t as student_t
 
-from autokd.report.gains import LEAST, Gain, gains
+from autokd.report.gains import LEAST, Gain, comparable, gains
 
 
 def _trials(
@@ -129,3 +129,54 @@ def test_a_size_that_one_student_alone_has_tells_no_slope() -> None:
         for params in sizes
     ]
     assert gains(pd.DataFrame(rows)) == {}
+
+
+def _at_sizes(sizes: Mapping[str, tuple[float, ...]], lead: Mapping[str, float]) -> pd.DataFrame:
+    """Make up twelve trials of each method at each of its sizes; the curve is bent at 1e4."""
+    rng = np.random.default_rng(0)
+    rows = [
+        {
+            "kd.method": method,
+            "params": params,
+            "top1": {1e3: 0.8, 1e4: 0.95, 1e5: 0.9}[params]
+            + lead.get(method, 0.0)
+            + rng.normal(0, 0.001),
+        }
+        for method, several in sizes.items()
+        for params in several
+        for _ in range(12)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_a_size_that_one_method_alone_has_tells_no_gain() -> None:
+    """Whether the method is better there or the curve bent, nothing says."""
+    lead = {"at": 0.02, "dkd": 0.01, "kd": -0.03}
+    ends = (1e3, 1e5)
+    assert gains(_at_sizes({"none": ends, "kd": (1e4,)}, lead)) == {}
+    some = gains(_at_sizes({"none": ends, "at": ends, "kd": (1e4,)}, lead))
+    assert set(some) == {"none", "at"}
+    assert some["at"].value == pytest.approx(0.02, abs=0.001)
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"none": (1e3, 1e4, 1e5), "kd": (1e4,)},
+        {"none": (1e3, 1e5), "dkd": (1e3, 1e4), "kd": (1e4,)},  # by way of dkd
+    ],
+)
+def test_a_method_of_one_size_has_a_gain_where_others_have_that_size_too(
+    sizes: Mapping[str, tuple[float, ...]],
+) -> None:
+    found = gains(_at_sizes(sizes, {"dkd": 0.01, "kd": -0.03}))
+    assert set(found) == set(sizes)
+    assert found["kd"].value == pytest.approx(-0.03, abs=0.002)
+    assert found["kd"].margin < 0.002
+
+
+def test_students_to_compare_are_within_the_sizes_of_none_and_of_methods_with_enough() -> None:
+    trials = _trials({"none": 6, "kd": LEAST, "dkd": LEAST - 1})
+    outside = pd.DataFrame([{"kd.method": "kd", "params": 2e5, "top1": 0.0}])
+    rows = comparable(pd.concat([trials, outside]))
+    assert rows["kd.method"].value_counts().to_dict() == {"none": 8, "kd": LEAST}

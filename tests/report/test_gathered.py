@@ -32,8 +32,8 @@ Lose = Callable[[FakeRun], FakeRun]
 
 
 def test_runs_of_equal_name_get_different_labels(run: FakeRun) -> None:
-    named = [replace(run, folder=Path(name)) for name in ("a/x", "b/x", "c/y")]
-    assert [one.label for one in gather(named)] == ["x (1)", "x (2)", "y"]
+    named = [replace(run, folder=Path(name)) for name in ("a/x", "b/x", "c/x (1)", "d/y")]
+    assert [one.label for one in gather(named)] == ["x (1) (1)", "x (2)", "x (1)", "y"]
 
 
 def test_behind_and_front_are_the_judged_trials_without_overlap(gathered: Gathered) -> None:

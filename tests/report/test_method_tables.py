@@ -16,7 +16,7 @@ from autokd.report.method_tables import (
     student_table,
 )
 from autokd.report.rounding import MISSING
-from tests.report.conftest import STUDY, FakeRun, MakeRun
+from tests.report.conftest import STUDY, FakeRun, MakeRun, with_chains
 
 FIXED: dict[str, Any] = {
     **STUDY["search_space"],
@@ -61,6 +61,18 @@ def test_the_largest_gain_is_on_top_and_methods_without_one_below(gathered: Gath
         ("at", MISSING, "+0.500 ± 0.100, n = 6"),
         ("dkd", MISSING, MISSING),
     ]
+
+
+def test_baselines_are_not_counted_for_their_method(run: FakeRun, gathered: Gathered) -> None:
+    of_kd = gathered.trials["trial"][gathered.trials["kd.method"] == "kd"]
+    on_front = gathered.front["trial"][gathered.front["trial"].isin(of_kd)].head(1)
+    (read,) = gather([with_chains(run, {int(on_front.iloc[0])})])
+    before, after = (
+        dict(zip(table.headings, next(row for row in table.rows if row[0] == "kd"), strict=True))
+        for table in (method_table(gathered, {}), method_table(read, {}))
+    )
+    for counted in ("trials", "finished", "on the front"):
+        assert int(after[counted]) == int(before[counted]) - 1
 
 
 def test_a_method_that_never_finished_is_still_counted(gathered: Gathered) -> None:

@@ -6,7 +6,7 @@ from autokd.report.family_rows import family_rows
 from autokd.report.front import front_figure
 from autokd.report.gathered import Gathered, gather
 from autokd.report.hover import hover
-from autokd.report.origins import baselines, origins_told, tried_first
+from autokd.report.origins import baselines, origins_told, searched, tried_first
 from autokd.report.story import conditions, notes
 from autokd.report.tables import front_table
 from tests.report.conftest import FakeRun, MakeRun
@@ -40,6 +40,14 @@ def test_baselines_are_told_apart(warm: Gathered, run: FakeRun) -> None:
     assert len(baselines(warm, warm.front)) == 1
     (plain,) = gather([run])
     assert baselines(plain, plain.trials).empty
+
+
+def test_what_was_searched_is_all_but_the_baselines(warm: Gathered, run: FakeRun) -> None:
+    kept = searched(warm, warm.trials)
+    assert len(kept) == len(warm.trials) - 2
+    assert not set(kept["trial"]) & set(baselines(warm, warm.trials)["trial"])
+    (plain,) = gather([run])
+    assert searched(plain, plain.trials).equals(plain.trials)
 
 
 def test_what_was_tried_first_is_counted_in_words(warm: Gathered, run: FakeRun) -> None:

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from autokd.pages.html import Panel, Section, document
+from autokd.pages.theme import new_figure
 from autokd.report import write_report
 from autokd.report.gathered import gather
 from autokd.report.page import page
+from autokd.runs.record import Outcome
 from tests.report.conftest import (
     ECE,
     KL,
@@ -142,6 +145,19 @@ def test_runs_of_different_metrics_share_a_page(
         assert all(f"<h2>{run.folder.name}</h2>" in html for run in runs)
 
 
+@pytest.mark.parametrize("outcome", ["running", "failed", "repeated"])
+@pytest.mark.parametrize("is_alone", [True, False])
+def test_no_figure_of_a_page_is_without_data(
+    run: FakeRun, outcome: Outcome, is_alone: bool
+) -> None:
+    records = [replace(record, outcome=outcome) for record in run.records[:9]]
+    begun = replace(run, records=records, tests={})
+    html = page(gather([begun] if is_alone else [begun, run]))
+    figures = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', html)
+    assert len(figures) == html.count("data-figure=")
+    assert all(json.loads(figure)["data"] for figure in figures)
+
+
 def test_every_link_has_its_anchor(run: FakeRun) -> None:
     html = without_scripts(page(gather([run])))
     links = re.findall(r'href="#([^"]+)"', html)
@@ -189,6 +205,24 @@ def test_browser_draws_every_figure_without_a_complaint(
         assert html.count('class="main-svg"') >= n_figures
         assert "<title>hit</title>" not in html
         assert not re.findall(r'(?:src|href)="https?:', html)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_figure_without_data_does_not_keep_the_browser_from_drawing_the_next(
+    browser: str, tmp_path: Path
+) -> None:
+    empty, full = (new_figure(height=200, x={}, y={}) for _ in range(2))
+    full.add_scatter(x=[1], y=[2])
+    sections = [Section("", (Panel("empty", empty), Panel("full", full)))]
+    path = tmp_path / "page.html"
+    path.write_text(
+        document(title="t", lead="l", counts="c", sections=sections, footer="f"), encoding="utf-8"
+    )
+    html, said = dumped(browser, path, tmp_path / "profile")
+    assert said == []
+    places = re.findall(r"<div data-figure[^>]*>", html)
+    assert ["js-plotly-plot" in place for place in places] == [True, True]
 
 
 @pytest.mark.slow

@@ -73,6 +73,17 @@ def test_cut_of_importance_is_the_one_of_the_run_and_is_stated(
     assert panels.importance(gathered).note.endswith(stated)
 
 
+def test_importance_that_cannot_be_told_says_how_many_are_below_min_top1(
+    make_run: MakeRun,
+) -> None:
+    bounded = replace(make_run(constraints={"min_top1": 0.9999}), shares={})
+    n = len(bounded.below())
+    body = str(panels.importance(gather([bounded])[0]).body)
+    assert f"to tell: {n} of {n} trials that finished are below min_top1 0.9999." in body
+    unbounded = replace(make_run(n_trials=3), shares={})
+    assert "to tell.</p>" in str(panels.importance(gather([unbounded])[0]).body)
+
+
 def test_cut_of_learning_curves_is_stated(
     gathered: Gathered, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,6 +97,15 @@ def test_cut_of_learning_curves_is_stated(
     behind = [trace for trace in panel.body.data if trace.name in ("stopped early", "dominated")]
     drawn = {slot for trace in behind for slot in trace.customdata if slot is not None}
     assert len(drawn) == 7
+
+
+def test_dotted_learning_curves_are_explained_where_there_are_any(
+    run: FakeRun, gathered: Gathered
+) -> None:
+    assert panels.curves(gathered).note.endswith("was stopped by the race.")
+    records = [replace(r, outcome="running") if r.outcome == "stopped" else r for r in run.records]
+    note = panels.curves(gather([replace(run, records=records)])[0]).note
+    assert note.endswith("was stopped by the race; a dotted one runs or has failed.")
 
 
 def test_whole_front_drawn_is_stated(gathered: Gathered) -> None:

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from autokd.report.gathered import gather
-from autokd.report.progress import best_figure, curves_figure, hypervolume_figure
+from autokd.report.progress import (
+    UNFINISHED,
+    best_figure,
+    curves_figure,
+    hypervolume_figure,
+)
+from autokd.runs.record import Outcome
 from tests.report.conftest import (
     ECE,
     KL,
@@ -151,6 +157,31 @@ def test_curves_hold_every_rung_of_front_and_rest_once(run: FakeRun) -> None:
     ]
     expected = judged[["trial", "epochs", "top1"]].itertuples(index=False, name=None)
     assert sorted(drawn) == sorted(expected)
+
+
+@pytest.mark.parametrize("outcome", ["running", "failed"])
+def test_curves_of_trials_that_run_or_have_failed_are_a_group_of_their_own(
+    run: FakeRun, outcome: Outcome
+) -> None:
+    lost = [record.slot for record in run.records if record.outcome == "stopped"][:2]
+    records = [replace(r, outcome=outcome) if r.slot in lost else r for r in run.records]
+    figure = curves_figure(gather([replace(run, records=records)])[0])
+    assert figure is not None
+    names = [trace.name for trace in figure.data]
+    assert names == [UNFINISHED, "stopped early", "dominated", "front", "knee"]
+    assert {slot for slot in figure.data[0].customdata if slot is not None} == set(lost)
+    only = replace(run, records=[record for record in records if record.slot in lost], tests={})
+    figure = curves_figure(gather([only])[0])
+    assert figure is not None
+    assert [trace.name for trace in figure.data] == [UNFINISHED]
+
+
+def test_there_is_no_figure_without_a_line(run: FakeRun) -> None:
+    first = next(record for record in run.records if record.outcome == "complete")
+    repeat = replace(first, slot=99, rungs=()).repeating(first, at_s=1.0)
+    (read,) = gather([replace(run, records=[repeat], tests={})])
+    assert len(read.curves)
+    assert curves_figure(read) is None
 
 
 def test_curves_have_a_gap_between_trials(run: FakeRun) -> None:

@@ -105,6 +105,54 @@ def test_headline_of_several_runs_names_the_largest_hypervolume(make_run: MakeRu
     assert headline(runs).startswith("Of 2 runs, strong has the largest hypervolume")
 
 
+def test_headline_names_all_runs_that_share_the_largest_hypervolume(make_run: MakeRun) -> None:
+    same = [make_run(name, n_trials=24) for name in ("a", "b", "c")]
+    weak = make_run("weak", n_trials=24, gain=-0.1)
+    text = headline(gather([same[0], weak, *same[1:]]))
+    volume = same[0].hypervolume()["hypervolume"].iloc[-1]
+    assert text == f"Of 4 runs, a, b and c have the largest hypervolume, {volume:.4g} each."
+
+
+def test_hypervolumes_that_differ_by_rounding_alone_are_equal(make_run: MakeRun) -> None:
+    first, second = gather([make_run("a", n_trials=24), make_run("b", n_trials=24)])
+    rounded = second.hypervolume.assign(
+        hypervolume=second.hypervolume["hypervolume"] * (1 + 1e-15)
+    )
+    text = headline([first, replace(second, hypervolume=rounded)])
+    assert text.startswith("Of 2 runs, a and b have the largest hypervolume, ")
+    larger = second.hypervolume.assign(hypervolume=second.hypervolume["hypervolume"] * (1 + 1e-6))
+    text = headline([first, replace(second, hypervolume=larger)])
+    assert text.startswith("Of 2 runs, b has the largest hypervolume, ")
+
+
+def test_no_run_leads_where_no_student_is_better_than_the_reference_point(
+    make_run: MakeRun,
+) -> None:
+    objectives = [{**TOP1, "reference": 0.995}, PARAMS]
+    runs = gather([make_run(name, n_trials=24, objectives=objectives) for name in "xy"])
+    assert all(len(run.front) for run in runs)
+    assert headline(runs) == (
+        "Of 2 runs none has a hypervolume: no student on a front is better than the reference "
+        "point in every objective."
+    )
+
+
+def test_headline_names_all_runs_that_share_the_best_value(make_run: MakeRun) -> None:
+    same = [make_run(name, n_trials=24, objectives=[TOP1]) for name in "ab"]
+    weak = make_run("weak", n_trials=24, gain=-0.1, objectives=[TOP1])
+    best = same[0].front()["top1"].iloc[0]
+    told = f"Of 3 runs, a and b have the best students by top1, {best:.3f} each."
+    assert headline(gather([weak, *same])) == told
+
+
+def test_the_order_of_objectives_is_no_difference(make_run: MakeRun) -> None:
+    first = make_run("a", n_trials=24, objectives=[TOP1, PARAMS])
+    other = make_run("b", n_trials=24, gain=-0.1, objectives=[PARAMS, TOP1])
+    runs = gather([first, other])
+    assert headline(runs).startswith("Of 2 runs, a has the largest hypervolume, ")
+    assert not any("cannot be compared" in note for note in notes(runs))
+
+
 def test_different_axes_are_not_compared(make_run: MakeRun) -> None:
     runs = gather([make_run("a", n_trials=24), make_run("b", objectives=[TOP1, MACS])])
     assert headline(runs) == "2 runs laid over each other."

@@ -159,6 +159,31 @@ def test_what_decides_who_keeps_min_top1_matters_where_the_objective_is_size(
     assert next(iter(bounded)) == "architecture.rewiring"
 
 
+@pytest.mark.parametrize("objectives", [slice(0, 2), slice(1, 2)])
+@pytest.mark.parametrize("n_kept", [0, 1, 5])
+def test_where_less_than_a_tenth_reach_min_top1_no_parameter_has_a_share(
+    spec: StudySpec, objectives: slice, n_kept: int
+) -> None:
+    """The evaluator would fill its tenth up with trials below the bound, the first ones first."""
+    records = _records(60)
+    tops = sorted((record.metrics["top1"] for record in records), reverse=True)
+
+    def found(n: int) -> dict[str, float]:
+        bounds = Constraints(min_top1=(tops[n - 1] + tops[n]) / 2 if n else 0.99)
+        changes = {"objectives": spec.objectives[objectives], "constraints": bounds}
+        return importances(records, spec.model_copy(update=changes))
+
+    assert found(n_kept) == {}
+    assert next(iter(found(6))) == "architecture.rewiring"
+
+
+def test_trials_that_are_all_equal_tell_nothing(spec: StudySpec) -> None:
+    rung = RungResult(4, {"top1": 0.1, "params": 5e3})
+    equal = [replace(record, rungs=(rung,)) for record in _records(60)]
+    for objectives in (spec.objectives, spec.objectives[:1]):
+        assert importances(equal, spec.model_copy(update={"objectives": objectives})) == {}
+
+
 def test_baselines_do_not_count(spec: StudySpec) -> None:
     records = _records(40)
     chains = [replace(r, point={**r.point, "generator": "chain"}) for r in _records(60)[40:]]

@@ -24,6 +24,7 @@ def test_a_files_url_holds_in_any_folder(tmp_path: Path, monkeypatch: pytest.Mon
         "sqlite:///file:mine.db?uri=true",
         "postgresql+psycopg://me:secret@host/db",
         "no url at all",
+        "postgresql://me:secret@host:port/db",
     ],
 )
 def test_any_other_url_stays_as_it_is(url: str) -> None:
@@ -35,6 +36,23 @@ def test_a_password_is_not_shown() -> None:
     shown = without_password("postgresql://host/db?user=me&password=secret&x=1")
     assert shown == "postgresql://host/db?user=me&password=...&x=1"
     assert without_password("sqlite:////a/b.db") == "sqlite:////a/b.db"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://me:se@cret:1@host/db", "postgresql://me@host/db"),
+        ("postgresql:/me:secret@host/db", "postgresql@host/db"),
+        ("postgresql//me:secret@host/db", "postgresql//me@host/db"),
+        ("postgresql://host/db?sslpassword=secret", "postgresql://host/db?sslpassword=..."),
+        ("mysql://host/db?passwd=secret&x=1", "mysql://host/db?passwd=...&x=1"),
+        ("no url at all", "no url at all"),
+    ],
+)
+def test_a_password_is_not_shown_of_an_illegal_url_or_under_another_name(
+    url: str, shown: str
+) -> None:
+    assert without_password(url) == shown
 
 
 def test_a_missing_file_is_named_and_not_made(tmp_path: Path) -> None:
