@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from autokd.checking import Checked, Sourced, illegal, nearest
 
-__all__ = ["ZOO", "AssistantSpec", "Features", "Source", "TeacherSpec", "zoo_depth"]
+__all__ = ["ZOO", "ZOO_DEPTHS", "AssistantSpec", "Features", "Source", "TeacherSpec", "zoo_depth"]
 
 Source = Literal["zoo", "checkpoint", "torchvision", "module", "probabilities"]
 """Where a teacher can come from."""
@@ -18,7 +18,8 @@ Source = Literal["zoo", "checkpoint", "torchvision", "module", "probabilities"]
 ZOO = tuple(f"resnet{depth}" for depth in (8, 14, 20, 32, 44, 56, 110))
 """Names of the zoo that are offered; any other depth of the same form works too."""
 
-_ZOO_DEPTHS = range(8, 111, 6)
+ZOO_DEPTHS = range(8, 111, 6)
+"""Layers with weights that a network of the zoo can have: 6n + 2."""
 
 _NETWORKS: tuple[Source, ...] = ("zoo", "checkpoint", "torchvision", "module")
 """Sources that have more than answers."""
@@ -37,7 +38,7 @@ def zoo_depth(name: str) -> int | None:
         Layers with weights, 6n + 2, in [8, 110]; None if the zoo has no such network.
     """
     found = re.fullmatch(r"resnet(\d+)", name)
-    return int(found[1]) if found and int(found[1]) in _ZOO_DEPTHS else None
+    return int(found[1]) if found and int(found[1]) in ZOO_DEPTHS else None
 
 
 class TeacherSpec(Sourced):

@@ -6,7 +6,7 @@ The figures are those of the summaries of `search_live` and `search_tables`, whi
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from page_words import extremes, markdown, ratio
+from page_words import extremes, lines_of, markdown, ratio
 
 _OURS, _PLAIN = "autokd", "autokd, point and size only"
 _JOINT, _EACH = "kd_joint", "kd_each"
@@ -32,20 +32,12 @@ def compared(tables: Result, lived: Result) -> list[str]:
 
 
 def _live(result: Result, data: str, title: str) -> Row:
-    lines = {
-        name.partition("/")[2]: line
-        for name, line in result["summary"].items()
-        if name.startswith(f"{data}/")
-    }
+    lines = lines_of(result["summary"], data)
     theirs = {name: line["median"] for name, line in lines.items() if name.startswith("optuna ")}
     best = max(theirs, key=lambda name: theirs[name])
     what = f"hypervolume after {result['seconds'][data]:g} s of real training, {title}"
     ours = lines[_OURS]
-    return [
-        f"{what} (median of {ours['n']})",
-        f"{ours['median']:.3f}",
-        f"{theirs[best]:.3f} ({_short(best)})",
-    ]
+    return _row(what, ours["n"], f"{ours['median']:.3f}", f"{theirs[best]:.3f}", best)
 
 
 def _joint(result: Result) -> Row:
@@ -55,11 +47,8 @@ def _joint(result: Result) -> Row:
     what = (
         "seconds of training to 99 % of what a table of 1,000 trainings holds, student and method"
     )
-    return [
-        f"{what} (median of {ours['n']})",
-        f"{found['median']:,.0f}; {ratio(found['ratio'])} of the best's",
-        f"{theirs['median']:,.0f} ({_short(found['best'])})",
-    ]
+    mine = f"{found['median']:,.0f}; {ratio(found['ratio'])} of the best's"
+    return _row(what, ours["n"], mine, f"{theirs['median']:,.0f}", found["best"])
 
 
 def _each(result: Result) -> Row:
@@ -78,6 +67,10 @@ def _cells(result: Result) -> Row:
     what = "trainings to what the best has after 200, NAS-Bench-201, three data sets"
     names = " / ".join(dict.fromkeys(_short(line["best"]) for line in lines))
     return [f"{what} (medians of {lines[0]['n']})", counts, f"200 ({names})"]
+
+
+def _row(what: str, n: int, ours: str, theirs: str, best: str) -> Row:
+    return [f"{what} (median of {n})", ours, f"{theirs} ({_short(best)})"]
 
 
 def _counts(lines: Sequence[Mapping[str, Any]]) -> str:

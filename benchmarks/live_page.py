@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from page_words import lines_of
+
 _TITLES = {"digits": "digits", "fashion_mnist": "FashionMNIST, 5,000 images"}
 _HEAD = (
     *("data", "contender", "n", "hypervolume", "autokd's is larger by"),
@@ -14,11 +16,7 @@ def live(result: Mapping[str, Any]) -> list[str]:
     """Write a row for each contender on each data set, the largest hypervolume first."""
     rows = []
     for data, title in _TITLES.items():
-        lines = {
-            name.partition("/")[2]: line
-            for name, line in result["summary"].items()
-            if name.startswith(f"{data}/")
-        }
+        lines = lines_of(result["summary"], data)
         title += f" ({result['seconds'][data]:g} s)"
         for name, line in sorted(lines.items(), key=lambda item: -item[1]["median"]):
             rows.append([title, name, *_shown(line)])

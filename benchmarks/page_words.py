@@ -1,9 +1,16 @@
 """How the pages of searches write figures and tables, in Markdown. No heavy imports."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 Interval = Mapping[str, float]
 """``value`` with the ends ``low`` and ``high``."""
+
+
+def lines_of(summary: Mapping[str, Any], table: str) -> dict[str, Any]:
+    """Take a table's lines out of a summary, by what stands behind its name."""
+    begin = f"{table}/"
+    return {key.removeprefix(begin): v for key, v in summary.items() if key.startswith(begin)}
 
 
 def ratio(found: Interval) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from page_words import extremes, markdown, points, ratio
+from page_words import extremes, lines_of, markdown, points, ratio
 
 _JOINT, _EACH = "kd_joint", "kd_each"
 _LEVELS = ("0.95", "0.99")
@@ -140,8 +140,7 @@ def _tables(result: Mapping[str, Any], start: str) -> list[str]:
 
 
 def _lines(result: Mapping[str, Any], table: str) -> Lines:
-    lines = result.get("summary", {})
-    return {k.partition("/")[2]: v for k, v in lines.items() if k.startswith(f"{table}/")}
+    return lines_of(result.get("summary", {}), table)
 
 
 def _time(line: Line, level: str) -> str:

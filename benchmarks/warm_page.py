@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from page_words import extremes, markdown, points, ratio
+from page_words import extremes, lines_of, markdown, points, ratio
 
 _LEVELS = ("0.95", "0.99")
 _COUNTS = ("10", "20", "50", "100")
@@ -30,7 +30,7 @@ def warm(result: Mapping[str, Any]) -> list[str]:
     summary = result["summary"]
     methods = [
         [way, str(line["n_tables"]), str(line["n"]), *(extremes(line[lv]) for lv in _LEVELS)]
-        for way, line in _of(summary, "kd_each").items()
+        for way, line in lines_of(summary, "kd_each").items()
         if way != _COLD
     ]
     cells = [
@@ -40,7 +40,7 @@ def warm(result: Mapping[str, Any]) -> list[str]:
             *(_share(line[count], is_cold=way == _COLD) for count in _COUNTS),
         ]
         for table, title in _CELLS.items()
-        for way, line in _of(summary, table).items()
+        for way, line in lines_of(summary, table).items()
     ]
     against = [
         [
@@ -48,18 +48,10 @@ def warm(result: Mapping[str, Any]) -> list[str]:
             *(ratio(line[level]) for level in _LEVELS),
             *(points(line[f"{table}/{count}"]) for table in _CELLS for count in _COUNTS[-2:]),
         ]
-        for other, line in _of(summary, "against").items()
+        for other, line in lines_of(summary, "against").items()
     ]
     tables = [(_METHODS_HEAD, methods), (_CELLS_HEAD, cells), (_AGAINST_HEAD, against)]
     return [line for head, rows in tables if rows for line in ("", *markdown(head, rows))][1:]
-
-
-def _of(summary: Mapping[str, Any], table: str) -> dict[str, Any]:
-    return {
-        name.partition("/")[2]: line
-        for name, line in summary.items()
-        if name.startswith(f"{table}/")
-    }
 
 
 def _share(found: Mapping[str, Any], *, is_cold: bool) -> str:

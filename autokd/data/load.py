@@ -122,7 +122,7 @@ def _check_consistent(spec: DataSpec, *, has_arrays: bool) -> None:
         raise DataError(
             f"images were given in Python, but [data.source] is {spec.source!r}, not 'arrays'"
         )
-    if spec.image_size is not None and spec.source != "image_folder":
+    if "image_size" in spec.unread:
         raise DataError(
             f"[data.image_size] is for 'image_folder'; images of {spec.source!r} keep their size"
         )

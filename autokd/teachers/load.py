@@ -71,10 +71,7 @@ def load_teacher(
             raise TeacherError("a teacher of source 'zoo' is trained by the study, not loaded")
         case "probabilities":
             raise TeacherError("a teacher of source 'probabilities' has answers, and no network")
-    normalisation = _named(spec) or own
-    if normalisation is not None:
-        network = _normalised(network, normalisation, shape)
-    return freeze(network.to(device))
+    return freeze(_normalised(network, _named(spec) or own, shape).to(device))
 
 
 def given_teacher(
@@ -95,9 +92,7 @@ def given_teacher(
     Raises:
         TeacherError: If the study's normalisation has other channels than the data.
     """
-    normalisation = _named(spec)
-    network = module if normalisation is None else _normalised(module, normalisation, shape)
-    return freeze(network.to(device))
+    return freeze(_normalised(module, _named(spec), shape).to(device))
 
 
 def new_teacher(
@@ -143,8 +138,10 @@ def _named(spec: TeacherSpec) -> _Normalisation | None:
 
 
 def _normalised(
-    network: nn.Module, normalisation: _Normalisation, shape: InputShape
-) -> Normalised:
+    network: nn.Module, normalisation: _Normalisation | None, shape: InputShape
+) -> nn.Module:
+    if normalisation is None:
+        return network
     mean, std = normalisation
     if len(mean) != shape.channels:
         raise TeacherError(

@@ -15,7 +15,7 @@ from torch.nn import functional
 from autokd.checking import nearest
 from autokd.errors import TeacherError
 from autokd.graphs.ir import InputShape
-from autokd.teaching import ZOO, zoo_depth
+from autokd.teaching import ZOO, ZOO_DEPTHS, zoo_depth
 
 __all__ = ["ZOO", "CifarResNet", "cifar_resnet", "zoo_model"]
 
@@ -98,7 +98,7 @@ def cifar_resnet(depth: int, *, channels: int, num_classes: int, seed: int = 0) 
 
     Source: He et al. 2015, arXiv:1502.01852, section 2.2 (initial weights).
     """
-    if zoo_depth(f"resnet{depth}") is None:
+    if depth not in ZOO_DEPTHS:
         raise TeacherError(f"a ResNet of this kind has 6n + 2 layers, 8 to 110, found {depth}")
     with torch.random.fork_rng(devices=[]):
         network = CifarResNet((depth - 2) // 6, channels=channels, num_classes=num_classes)
