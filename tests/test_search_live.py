@@ -1,0 +1,41 @@
+"""The hypervolume of benchmarks/search_live.py against that of a run."""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import autokd
+from autokd.runs.analysis import hypervolume_table
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+COMPLETE = pd.DataFrame(
+    {
+        "trial": [0, 1, 2, 3],
+        "state": "complete",
+        "elapsed_s": [3.0, 5.0, 8.0, 9.0],
+        "top1": [0.9, 0.95, 0.05, 0.99],  # the third is beyond the reference point
+        "params": [2_000, 9_000, 1_000, 50_000],
+    }
+)
+
+
+@pytest.fixture
+def live(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    pytest.importorskip("moocore")
+    return importlib.import_module("search_live")
+
+
+@pytest.mark.parametrize("n_trials", [1, 2, 3, 4])
+def test_the_hypervolume_is_that_of_the_run(live: Any, n_trials: int) -> None:
+    axes = autokd.load_study("digits").axes
+    expected = hypervolume_table(COMPLETE[:n_trials], axes)["hypervolume"].iloc[-1]
+    assert expected > 0.5
+    assert live._hypervolume(COMPLETE[:n_trials], axes) == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_search_without_a_complete_trial_has_no_hypervolume(live: Any) -> None:
+    assert live._hypervolume(COMPLETE[:0], autokd.load_study("digits").axes) == 0.0
