@@ -131,9 +131,12 @@ def _check_target(folder: Path) -> None:
 
 def _no_weights(run: "Run", slot: int, origin: Origin) -> ExportError:
     option = " --fresh-members" if origin.kind == "fresh" else ""
-    why = f"trial {slot} were not kept ({_why_not_kept(run, slot)})"
     if origin.kind != "search":
         why = f"trial {slot}'s retraining are gone: there is no {origin.weights}"
+    elif slot in run.front()["trial"].tolist():
+        why = f"trial {slot} are gone: there is no {origin.weights}"
+    else:
+        why = f"trial {slot} were not kept ({_why_not_kept(run, slot)})"
     return ExportError(
         f"the weights of {why}; `autokd retrain {quote(str(run.folder))} --trial {slot}{option}` "
         "trains it again, and `--format config` needs no weights"

@@ -195,6 +195,18 @@ def test_weights_that_were_not_kept_name_retrain(run: Run, tmp_path: Path) -> No
     assert not (tmp_path / "e").exists()
 
 
+def test_weights_of_a_front_member_that_are_gone_are_named_as_such(
+    run: Run, tmp_path: Path
+) -> None:
+    gone = run.folder / "slots" / f"{SMALL:04d}" / "weights.safetensors"
+    gone.unlink()
+    with pytest.raises(ExportError) as caught:
+        export_student(run, SMALL, tmp_path / "e")
+    said = str(caught.value)
+    assert f"the weights of trial {SMALL} are gone: there is no {gone};" in said
+    assert f" --trial {SMALL}` trains it again" in said
+
+
 def test_weights_of_a_retraining_that_are_gone_are_named_as_such(run: Run, tmp_path: Path) -> None:
     kinds: dict[Members, str] = {"same": "", "fresh": " --fresh-members"}
     for members, option in kinds.items():
