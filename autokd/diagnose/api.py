@@ -131,15 +131,14 @@ def _check(run: "Run", slot: int, parts: Sequence[str]) -> None:
 
 
 def _check_prepared(run: "Run", prepared: PreparedStudy) -> None:
-    for what, found, expected in (
-        ("images are", prepared.dataset.digest, run.info.get("data", {}).get("digest", "")),
-        ("teacher is", prepared.facts.digest, run.teacher["digest"]),
-    ):
-        if found != expected:
-            raise DiagnosisError(
-                f"the {what} not that of {run.folder}: digest {found[:12]}, the run's "
-                f"{expected[:12]}"
-            )
+    found, expected = prepared.dataset.digest, run.info.get("data", {}).get("digest", "")
+    if found != expected:
+        raise DiagnosisError(
+            f"the images are not those of {run.folder}: digest {found[:12]}, the run's "
+            f"{expected[:12]}"
+        )
+    if changed := prepared.facts.changed_since(run.teacher):
+        raise DiagnosisError(f"the teacher is not that of {run.folder}: its {changed} are others")
 
 
 def _network(run: "Run", prepared: PreparedStudy, cache: Path, folder: Path | None) -> nn.Module:

@@ -1,6 +1,7 @@
 """Assistants: networks of middle size that a teacher teaches, and that teach the students.
 
-Each is trained once by plain distillation and kept in the cache. Who taught it is part of its key,
+Each is trained once by plain distillation and kept in the cache, beside its teacher's answers:
+where those turn out to be another network's, it goes with them. Who taught it is part of its key,
 so a chain is trained anew from the first link that changes, and studies share what they have in
 common. Its teacher is asked about each batch as it comes: a table would be read only once.
 """
@@ -44,7 +45,7 @@ def trained_assistant(
     teacher: nn.Module | Answers,
     teacher_digest: str,
     device: torch.device,
-    cache_dir: Path,
+    folder: Path,
     trained_on: torch.device | None = None,
     progress: Progress = silent,
 ) -> TrainedNetwork:
@@ -57,7 +58,7 @@ def trained_assistant(
         teacher: Who teaches it: a frozen network on the device, or constant answers.
         teacher_digest: Of the teacher's weights or answers.
         device: Where the assistant lives.
-        cache_dir: The cache.
+        folder: Where the assistants of this teacher are kept.
         trained_on: Device whose assistant is taken; None means ``device``. That of another kind is
             read, and never trained.
         progress: Told after each epoch, as ``assistant NAME``.
@@ -78,7 +79,7 @@ def trained_assistant(
         dataset=dataset,
         teacher_digest=teacher_digest,
         device=trained_on or device,
-        cache_dir=cache_dir,
+        folder=folder,
     )
     check_at_hand(path, device=device, trained_on=trained_on or device)
     return trained_once(
@@ -107,7 +108,7 @@ def assistant_file(
     dataset: Dataset,
     teacher_digest: str,
     device: torch.device,
-    cache_dir: Path,
+    folder: Path,
 ) -> Path:
     """Name the file of an assistant.
 
@@ -117,7 +118,7 @@ def assistant_file(
         dataset: The images.
         teacher_digest: Of the weights or answers of whoever teaches it.
         device: Where it is trained; only its type counts.
-        cache_dir: The cache.
+        folder: Where the assistants of this teacher are kept.
 
     Returns:
         A file whose name depends on all that changes the weights: the assistant, its teacher,
@@ -135,7 +136,7 @@ def assistant_file(
         "device": device.type,
     }
     key = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-    return cache_dir / "assistants" / f"{assistant.model}-{key[:16]}.safetensors"
+    return folder / "assistants" / f"{assistant.model}-{key[:16]}.safetensors"
 
 
 def _loss(assistant: AssistantSpec, teacher: nn.Module | Answers) -> Loss:

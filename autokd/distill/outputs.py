@@ -31,6 +31,7 @@ from autokd.views import TableKind, ViewsSpec
 __all__ = [
     "HeldOut",
     "TeacherOutputs",
+    "are_alike",
     "held_out_outputs",
     "outputs_folder",
     "view_outputs",
@@ -41,6 +42,9 @@ _FORMAT = 1
 
 _PIECE = 512
 _N_PROBES = 16
+_ROUNDING = 0.01
+"""Devices and numbers of threads round differently, by far less of the largest logit."""
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -103,6 +107,19 @@ class TeacherOutputs:
         return all(answers.covers(n_views) for answers in self.tables().values())
 
 
+def are_alike(found: Tensor, noted: Tensor) -> bool:
+    """Tell whether the same network may have given two answers to the same images.
+
+    Args:
+        found: Logits, ``(images, classes)`` or some of them, ``(n,)``, on the CPU.
+        noted: The same that were given earlier, perhaps on another device.
+
+    Returns:
+        Whether they differ by no more than rounding does.
+    """
+    return bool((found - noted).abs().max() <= _ROUNDING * noted.abs().max())
+
+
 def outputs_folder(
     cache_dir: Path,
     *,
@@ -136,7 +153,8 @@ def held_out_outputs(teacher: nn.Module, dataset: Dataset, *, folder: Path) -> H
     """Read or work out the teacher's logits for all images but those of training.
 
     A module of the user's can change without its weights changing, so the answers to a few images
-    are compared with the cached ones; where they differ, all that the folder has is removed.
+    are compared with the cached ones; where they differ, all that the folder has is removed, the
+    assistants that it taught included.
 
     Args:
         teacher: The teacher, on the data's device.
@@ -239,10 +257,7 @@ def _forget_other_teacher(teacher: nn.Module, dataset: Dataset, folder: Path) ->
     known = _table(folder, "validation", len(images), dataset, "float32").read()
     if known is None:
         return
-    expected = known[0, :_N_PROBES]
-    found = predict(teacher, images[:_N_PROBES]).cpu()
-    # Devices and numbers of threads round differently, by far less than one in a hundred.
-    if bool((found - expected).abs().max() <= 0.01 * expected.abs().max()):
+    if are_alike(predict(teacher, images[:_N_PROBES]).cpu(), known[0, :_N_PROBES]):
         return
     _LOG.warning("%s holds the answers of another teacher with the same weights", folder)
     with writing_to(folder):

@@ -208,7 +208,7 @@ def _assistants(bench: Bench, teacher: Asked) -> tuple[Asked, ...]:
             teacher=taught_by.teaches,
             teacher_digest=taught_by.facts.digest,
             device=bench.device,
-            cache_dir=bench.cache_dir,
+            folder=taught_by.folder or bench.cache_dir,
             trained_on=bench.trained_on,
             progress=bench.progress,
         )

@@ -4,7 +4,7 @@ The networks that teach are not part of it: trials read their answers only, and 
 maps that methods compare.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from autokd.distill.answers import Answers
 from autokd.distill.device import Precision
 from autokd.distill.losses.seen import Setting, Tuning
 from autokd.distill.maps import LiveMaps, MapTable
-from autokd.distill.outputs import TeacherOutputs
+from autokd.distill.outputs import TeacherOutputs, are_alike
 from autokd.distill.source import TrainingSource
 from autokd.distill.stages import student_stages
 from autokd.distill.taps import paired
@@ -46,6 +46,9 @@ class TeacherFacts:
         digest: SHA-256 of its weights, or of its answers where there is nothing else.
         trained_s: Seconds that its training took, in this study or an earlier one; None where it
             was trained elsewhere, or nobody noted it.
+        answers: Some of its logits for validation images, by which a module is known again whose
+            code has changed and whose weights have not; None where the digest is of its answers,
+            or nobody noted any.
     """
 
     name: str
@@ -55,11 +58,31 @@ class TeacherFacts:
     saw_validation: bool
     digest: str
     trained_s: float | None = None
+    answers: Sequence[float] | None = None
 
     @property
     def size(self) -> str:
         """Its size in words."""
         return "unknown size" if self.params is None else f"{self.params:,} params"
+
+    def changed_since(self, noted: Mapping[str, Any], *, same_images: bool = True) -> str:
+        """Say in what it is another network than an earlier one.
+
+        Args:
+            noted: What `as_dict` gave of that one.
+            same_images: Whether both were asked about the same ones; what they answer to others
+                is not compared.
+
+        Returns:
+            ``weights`` or ``answers``; empty where it is the same.
+        """
+        if self.digest != noted["digest"]:
+            return "weights"
+        # Runs that were begun before answers were noted have none.
+        earlier = noted.get("answers")
+        if self.answers is None or earlier is None or not same_images:
+            return ""
+        return "" if are_alike(torch.tensor(self.answers), torch.tensor(earlier)) else "answers"
 
     def as_dict(self) -> dict[str, Any]:
         """Give the facts as JSON can hold them.

@@ -137,7 +137,7 @@ def describe(run: "Run", slot: int, *, origin: Origin, facts: DataFacts) -> Desc
         kd=part(point, "kd"),
         training=_training(run, origin),
         metrics=_metrics(origin, facts),
-        teacher=dict(run.teacher),
+        teacher={key: fact for key, fact in run.teacher.items() if key != "answers"},
         provenance=_provenance(run, slot, origin=origin, facts=facts, point=point),
         verified={},
     )

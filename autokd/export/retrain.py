@@ -180,15 +180,16 @@ def _check_kept(run: "Run", slot: int, *, members: Members, n_epochs: int) -> No
 
 
 def _check_prepared(run: "Run", prepared: PreparedStudy, *, n_needed: int) -> None:
-    for what, found, expected in (
-        ("images", prepared.dataset.digest, data_facts(run).digest),
-        ("teacher", prepared.facts.digest, run.teacher["digest"]),
-    ):
-        if found != expected:
-            raise ExportError(
-                f"the {what} prepared is not that of {run.folder}: digest {found[:12]}, "
-                f"the run's {expected[:12]}"
-            )
+    found, expected = prepared.dataset.digest, data_facts(run).digest
+    if found != expected:
+        raise ExportError(
+            f"the images prepared are not those of {run.folder}: digest {found[:12]}, "
+            f"the run's {expected[:12]}"
+        )
+    if changed := prepared.facts.changed_since(run.teacher):
+        raise ExportError(
+            f"the teacher prepared is not that of {run.folder}: its {changed} are others"
+        )
     if not prepared.covers(n_needed):
         raise ExportError(
             f"{n_needed} views are needed, and fewer are prepared: "

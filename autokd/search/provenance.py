@@ -95,12 +95,8 @@ def check_unchanged(
     drawn_by, installed = info["versions"]["networkx"], version("networkx")
     if drawn_by != installed:
         changes.append(f"networkx: {drawn_by} -> {installed}")
-    if prepared is not None and info["data"]["digest"] != prepared.dataset.digest:
-        changes.append("the images or labels")
-    if prepared is not None and info["teacher"]["digest"] != prepared.facts.digest:
-        changes.append("the teacher's weights")
     if prepared is not None:
-        changes += _changed_networks(info, prepared)
+        changes += _changed_inputs(info, prepared)
     # Runs that were begun before precision was recorded have none.
     if prepared is not None and info.get("precision", prepared.precision) != prepared.precision:
         found, where = prepared.precision, prepared.device
@@ -122,13 +118,22 @@ def now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
-def _changed_networks(info: Mapping[str, Any], prepared: PreparedStudy) -> Iterator[str]:
+def _changed_inputs(info: Mapping[str, Any], prepared: PreparedStudy) -> Iterator[str]:
+    same_images = info["data"]["digest"] == prepared.dataset.digest
+    if not same_images:
+        yield "the images or labels"
+    if changed := prepared.facts.changed_since(info["teacher"], same_images=same_images):
+        yield f"the teacher's {changed}"
     found = {"teachers": prepared.more_facts, "assistants": prepared.assistant_facts}
-    for table, facts in found.items():
+    for table, networks in found.items():
         # Runs that were begun before there were others than the teacher have none.
-        known = [each["digest"] for each in info.get(table, [])]
-        if known != [each.digest for each in facts]:
-            yield f"the weights of [[{table}]]"
+        known = info.get(table, [])
+        if len(known) != len(networks):
+            yield f"the number of [[{table}]]"
+            continue
+        for facts, noted in zip(networks, known, strict=True):
+            if changed := facts.changed_since(noted, same_images=same_images):
+                yield f"the {changed} of {facts.name} in [[{table}]]"
 
 
 def _plain(spec: StudySpec) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def test_a_teacher_that_was_given_in_python_is_asked_for(run: Run, cache: Path) 
 def test_another_teacher_than_the_runs_is_refused(run: Run, cache: Path) -> None:
     other = make_teacher()
     next(other.parameters()).data += 1
-    with pytest.raises(DiagnosisError, match=r"the teacher is not that of .*: digest"):
+    with pytest.raises(DiagnosisError, match=r"the teacher is not that of .*: its weights are"):
         diagnose(run, TRAINED, teacher=other, device="cpu", cache_dir=cache)
 
 

@@ -57,7 +57,7 @@ def _assistant(
         teacher=teacher,
         teacher_digest=digest,
         device=CPU,
-        cache_dir=cache,
+        folder=cache,
         progress=lambda *step: None if told is None else told.append(step),
     )
 
@@ -136,7 +136,7 @@ def test_all_that_changes_the_weights_changes_the_file(
             dataset=data,
             teacher_digest=digest,
             device=device,
-            cache_dir=tmp_path,
+            folder=tmp_path,
         )
 
     files = [
@@ -177,6 +177,6 @@ def test_assistant_of_another_kind_of_device_is_not_trained_here(
             teacher=teacher,
             teacher_digest="a" * 64,
             device=CPU,
-            cache_dir=tmp_path,
+            folder=tmp_path,
             trained_on=torch.device("cuda"),
         )

@@ -336,6 +336,27 @@ def test_assistants_are_prepared_where_a_method_reads_them(
     assert not (tmp_path / "other" / "assistants").exists()
 
 
+def test_a_module_whose_code_changes_teaches_its_assistants_anew(
+    make_spec: MakeSpec,
+    arrays: tuple[Any, Any],
+    tmp_path: Path,
+    teacher: nn.Module,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first = _with_assistants(make_spec, arrays, tmp_path, teacher, [TINY])
+    forward = _ByRow.forward
+    monkeypatch.setattr(_ByRow, "forward", lambda self, images: -forward(self, images))
+    # The first study to ask it reads no assistants: that it has changed must not be forgotten.
+    _with_assistants(make_spec, arrays, tmp_path, teacher, [TINY], methods=("kd",))
+    told: list[str] = []
+    second = _with_assistants(make_spec, arrays, tmp_path, teacher, [TINY], told=told)
+    assert second.facts.digest == first.facts.digest
+    assert second.facts.changed_since(first.facts.as_dict()) == "answers"
+    assert "assistant resnet8" in told
+    changed = second.assistant_facts[0].changed_since(first.assistant_facts[0].as_dict())
+    assert changed == "weights"
+
+
 def test_a_second_study_shares_the_assistants_of_the_first(
     make_spec: MakeSpec, arrays: tuple[Any, Any], tmp_path: Path, teacher: nn.Module
 ) -> None:

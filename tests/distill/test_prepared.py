@@ -25,7 +25,7 @@ def _facts() -> TeacherFacts:
 
 
 def test_facts_go_through_json() -> None:
-    facts = _facts()
+    facts = replace(_facts(), answers=[0.5, -2.0])
     assert TeacherFacts(**json.loads(json.dumps(facts.as_dict()))) == facts
     assert set(facts.as_dict()) == {
         "name",
@@ -35,7 +35,21 @@ def test_facts_go_through_json() -> None:
         "saw_validation",
         "digest",
         "trained_s",
+        "answers",
     }
+
+
+def test_facts_know_a_network_again_by_weights_and_answers() -> None:
+    noted = replace(_facts(), answers=[0.5, -2.0])
+    assert noted.changed_since(noted.as_dict()) == ""
+    assert replace(noted, digest="b" * 64).changed_since(noted.as_dict()) == "weights"
+    other = replace(noted, answers=[0.6, -2.0])
+    assert other.changed_since(noted.as_dict()) == "answers"
+    assert other.changed_since(noted.as_dict(), same_images=False) == ""
+    assert replace(noted, answers=[0.5, -2.01]).changed_since(noted.as_dict()) == ""
+    # A run of an earlier version, and a teacher of which there are only answers.
+    assert noted.changed_since(_facts().as_dict()) == ""
+    assert _facts().changed_since(noted.as_dict()) == ""
 
 
 def test_a_size_that_nobody_knows_is_called_so() -> None:

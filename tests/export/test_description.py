@@ -55,6 +55,12 @@ def test_provenance_names_study_run_trial_and_what_they_were_made_of(run: Run) -
     assert said["point"] == run.point(STOPPED)
 
 
+def test_the_teacher_is_told_without_the_answers_it_is_known_by(run: Run) -> None:
+    told = _describe(run, LARGE).teacher
+    assert run.teacher["answers"]
+    assert told == {key: fact for key, fact in run.teacher.items() if key != "answers"}
+
+
 def test_description_tells_no_path_of_this_machine(run: Run) -> None:
     assert str(run.folder.parent) not in _describe(run, LARGE).to_json()
 

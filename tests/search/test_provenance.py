@@ -49,8 +49,36 @@ def test_all_who_teach_are_described_and_must_stay(
     folder.write_info(info)
     check_unchanged(folder, spec, prepared=crowded)
     changed = replace(crowded, assistant_facts=(replace(other, digest="c" * 64),))
-    with pytest.raises(ChangedDefinitionError, match=r"the weights of \[\[assistants\]\]\."):
+    with pytest.raises(ChangedDefinitionError, match=r"the weights of another in \[\[assi.*\."):
         check_unchanged(folder, spec, prepared=changed)
+
+
+def test_a_module_that_answers_otherwise_with_the_same_weights_is_refused(
+    folder: RunFolder, spec: StudySpec, prepared: PreparedStudy
+) -> None:
+    answers = folder.read_info()["teacher"]["answers"]
+    assert 1 < len(answers) <= 32
+
+    def answering(factor: float) -> PreparedStudy:
+        told = [factor * value for value in answers]
+        return replace(prepared, facts=replace(prepared.facts, answers=told))
+
+    check_unchanged(folder, spec, prepared=answering(1.001))
+    with pytest.raises(ChangedDefinitionError, match=r"changed: the teacher's answers\."):
+        check_unchanged(folder, spec, prepared=answering(1.1))
+    info = folder.read_info()
+    info["data"]["digest"] = "0" * 64
+    folder.write_info(info)
+    with pytest.raises(ChangedDefinitionError, match=r"changed: the images or labels\."):
+        check_unchanged(folder, spec, prepared=answering(1.1))
+
+
+def test_another_number_of_assistants_is_refused(
+    folder: RunFolder, spec: StudySpec, prepared: PreparedStudy
+) -> None:
+    crowded = replace(prepared, assistant_facts=(prepared.facts,))
+    with pytest.raises(ChangedDefinitionError, match=r"the number of \[\[assistants\]\]\."):
+        check_unchanged(folder, spec, prepared=crowded)
 
 
 def test_a_run_begun_before_there_were_several_teachers_may_go_on(
