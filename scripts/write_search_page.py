@@ -27,6 +27,7 @@ TABLES = {
     "joint": "kd_joint/",
     "students": "kd_each/",
     "together": "kd_each/",
+    "granted": "kd_each/",
     "cells": "cells_",
     "differences": "cells_",
     "plain": "cells_",

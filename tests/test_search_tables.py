@@ -184,6 +184,29 @@ def test_a_sampler_to_beat_has_five_searches_where_another_has(module: Any) -> N
     assert best(2, 2) == "optuna gp"
 
 
+def test_fewer_points_are_granted_what_they_had_not_reached(module: Any) -> None:
+    def unit(reached: int | None, spent: int) -> dict[str, Any]:
+        counted = dict.fromkeys(("asked", "paid", "repeats"), 9)
+        found = {"reached_s": {"0.95": reached, "0.99": reached}, "spent_s": spent}
+        return {**counted, **found, "asking_ms": 1.0, "share": 1.0, "cpu_s": 1.0}
+
+    reached = {
+        "autokd": (60, 60),
+        "optuna gp": (None, 80),  # 200 points
+        "optuna tpe": (None, 50),  # 1,000 points, and stuck: nothing is granted
+        "optuna random": (120, 120),
+    }
+    units = {("kd_vid", name, s): unit(*how) for name, how in reached.items() for s in range(5)}
+    lines = module("table_summary").summarise(units, {"kd_vid": 1000.0})
+    ours = lines["kd_vid/autokd"]["0.95"]
+    assert (ours["best"], ours["ratio"]["value"]) == ("optuna random", 0.5)
+    assert (ours["granted"]["best"], ours["granted"]["value"]) == ("optuna gp", 0.75)
+    each = lines["kd_each/autokd"]["0.95"]
+    assert each["granted"] == {"median": 0.75, "min": 0.75, "max": 0.75}
+    assert (each["reached"], each["n"]) == (5, 5)
+    assert lines["kd_each/optuna gp"]["0.95"]["reached"] == 0
+
+
 def test_searches_on_earlier_code_do_not_count_unless_they_are_kept(
     module: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
