@@ -10,24 +10,25 @@ torchvision lays it out). The teacher is trained once, cached and not counted; p
 
 Contenders: autokd's sampler with the race, which is what a user gets; the same without the race;
 Optuna's random, TPE (its defaults; and multivariate and grouped), NSGA-II and GP samplers without
-a race, since Optuna refuses to prune with several objectives; and random proposals and TPE in our
-race, to tell the race's part from the sampler's. A contender without a race trains every student
-to the top rung. Of the contenders of `search_tables` these are not all: MOASHA, NSGA-II with a
-population of 20 and what only a table allows, such as telling a sampler the row, are left out.
+a race, since Optuna refuses to prune with several objectives; random proposals and TPE in our
+race, to tell the race's part from the sampler's; and MOASHA of Syne Tune (`live_moasha`; left out
+where that is not installed). A contender without a race trains every student to the top rung. Of
+the contenders of `search_tables` these are not all: NSGA-II with a population of 20 and what only
+a table allows, such as telling a sampler the row, are left out.
 
 Seeds take turns over contenders, so that a machine that slows down slows all of them. The JSON
 beside it was written by this command, and lacks "autokd, no race" and the two in our race on
-FashionMNIST, which are not yet measured there: ``units`` has one line for each data/contender/seed
-with the hypervolume, what became of the trials, what the complete ones reached and when (units
-that were measured before 2026-11-23 do not have that, and their hypervolume is autokd's own
-function's, which the tests compare with moocore's), the median seconds of a proposal and of a
-trained trial, and the load average before; ``summary`` gives medians and the paired differences
-to autokd with 95 % bootstrap intervals, and the median over seeds of a proposal's share of a
-trial's time, which shall be at most a tenth for autokd. A proposal is made while workers train,
-on cores that they keep busy. scripts/write_search_page.py makes a part of docs/search.md of it. A
-unit of a data set and a contender that are asked for is measured again when code of the search
-changes, or, for autokd, code of its sampler. Nothing else should run meanwhile. No constant was
-chosen by these figures.
+FashionMNIST, and MOASHA on both, which are not yet measured there: ``units`` has one line for each
+data/contender/seed with the hypervolume, what became of the trials, what the complete ones reached
+and when (units that were measured before 2026-11-23 do not have that, and their hypervolume is
+autokd's own function's, which the tests compare with moocore's), the median seconds of a proposal
+and of a trained trial, and the load average before; ``summary`` gives medians and the paired
+differences to autokd with 95 % bootstrap intervals, and the median over seeds of a proposal's
+share of a trial's time, which shall be at most a tenth for autokd. A proposal is made while
+workers train, on cores that they keep busy. scripts/write_search_page.py makes a part of
+docs/search.md of it. A unit of a data set and a contender that are asked for is measured again
+when code of the search changes, or, for autokd, code of its sampler. Nothing else should run
+meanwhile. No constant was chosen by these figures.
 """
 
 import argparse
@@ -38,7 +39,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -48,7 +49,9 @@ import numpy as np
 import optuna
 import pandas as pd
 from describing import hardware, resumed, rounded, spread, versions, written
+from live_moasha import moasha_decides
 from measuring import code_digest
+from table_moasha import reason_against
 
 import autokd
 from autokd.pareto import Axis, minimised, reference_point
@@ -61,18 +64,19 @@ DATA = ("digits", "fashion_mnist")
 _FASHION_IMAGES = 6_250  # 5,000 to train on and 1,250 for validation
 _ROOMS = ("search", "pareto")
 
-CONTENDERS: dict[str, tuple[str, bool]] = {
-    "autokd": ("autokd", True),
-    "autokd, no race": ("autokd", False),
-    "optuna random": ("random", False),
-    "optuna tpe": ("tpe_default", False),
-    "optuna tpe, multivariate": ("tpe", False),
-    "optuna nsga2": ("nsga2", False),
-    "optuna gp": ("gp", False),
-    "random in our race": ("random", True),
-    "tpe in our race": ("tpe", True),
+CONTENDERS: dict[str, tuple[str, str]] = {
+    "autokd": ("autokd", "ours"),
+    "autokd, no race": ("autokd", "none"),
+    "optuna random": ("random", "none"),
+    "optuna tpe": ("tpe_default", "none"),
+    "optuna tpe, multivariate": ("tpe", "none"),
+    "optuna nsga2": ("nsga2", "none"),
+    "optuna gp": ("gp", "none"),
+    "random in our race": ("random", "ours"),
+    "tpe in our race": ("tpe", "ours"),
+    "moasha, by rank": ("random", "moasha"),
 }
-"""Name of the sampler, and whether trials are raced."""
+"""Name of the sampler, and whose race there is."""
 
 
 def main() -> None:
@@ -112,13 +116,13 @@ def main() -> None:
 def study(data: str, name: str, *, seed: int, seconds: float) -> StudySpec:
     """Make a contender's study."""
     spec = autokd.load_study(data)
-    sampler, is_raced = CONTENDERS[name]
+    sampler, race = CONTENDERS[name]
     fidelity = spec.fidelity
     images = spec.data
     if data == "fashion_mnist":
         fidelity = Fidelity(min_epochs=3, max_epochs=9)
         images = images.model_copy(update={"train_limit": _FASHION_IMAGES, "download": False})
-    if not is_raced:
+    if race == "none":
         fidelity = fidelity.model_copy(update={"min_epochs": fidelity.max_epochs})
     called = "tpe" if sampler == "tpe_default" else sampler
     return spec.model_copy(
@@ -142,12 +146,12 @@ def measure(
     data: str, name: str, *, seed: int, seconds: float, folder: Path | None
 ) -> dict[str, Any]:
     """Let one contender search."""
-    spec = study(data, name, seed=seed, seconds=seconds)
+    spec, (sampler, race) = study(data, name, seed=seed, seconds=seconds), CONTENDERS[name]
     load = os.getloadavg()[0]
     runs = Path(tempfile.mkdtemp(prefix="search-live-"))
     began = time.perf_counter()
     try:
-        with _as_optuna_ships_it(CONTENDERS[name][0]), _asking() as asked_s:
+        with _as_optuna_ships_it(sampler), _raced(race, spec), _asking() as asked_s:
             run = autokd.search(
                 spec, run_dir=runs / "run", workers=N_WORKERS, data_dir=folder, device="cpu"
             )
@@ -187,6 +191,10 @@ def _as_optuna_ships_it(sampler: str) -> Iterator[None]:
         yield
     finally:
         proposer.make_sampler = ours
+
+
+def _raced(race: str, spec: StudySpec) -> AbstractContextManager[None]:
+    return moasha_decides(spec) if race == "moasha" else nullcontext()
 
 
 @contextmanager
@@ -274,6 +282,9 @@ def _options() -> argparse.Namespace:
     options = parser.parse_args()
     if options.quick:
         options.data_sets, options.seeds, options.seconds = ["digits"], 1, [15.0, 15.0]
+    if "moasha, by rank" in options.only and reason_against():
+        print(f"MOASHA is left out: {reason_against()}")
+        options.only = [name for name in options.only if name != "moasha, by rank"]
     is_there = options.data is not None and (options.data / "FashionMNIST" / "raw").is_dir()
     if "fashion_mnist" in options.data_sets and not is_there:
         print("fashion_mnist is left out: --data names no folder with FashionMNIST/raw")

@@ -27,7 +27,7 @@ from table_study import Clock, History, study
 
 from autokd.pareto.arrays import Floats
 
-_ROOT = "syne_tune.optimizer.schedulers.multiobjective"
+ROOT = "syne_tune.optimizer.schedulers.multiobjective"
 _METRICS = ("error", "log_params")
 
 
@@ -107,21 +107,21 @@ def _scheduler(table: Table, rule: str) -> Any:
         p.name: space.choice(list(p.choices)) if p.choices else space.randint(p.low, p.high)
         for p in table.parameters
     }
-    return import_module(f"{_ROOT}.moasha").MOASHA(
+    return import_module(f"{ROOT}.moasha").MOASHA(
         domains,
         list(_METRICS),
         time_attr="epochs",
         grace_period=table.rungs[0],
         max_t=table.rungs[-1],
         reduction_factor=3,
-        multiobjective_priority=_by_rank() if rule == "ranks" else None,
+        multiobjective_priority=by_rank() if rule == "ranks" else None,
     )
 
 
-def _by_rank() -> Any:
+def by_rank() -> Any:
     """Make the priority that the caller reads: each item's rank."""
-    base = import_module(f"{_ROOT}.multiobjective_priority").NonDominatedPriority
-    sort = import_module(f"{_ROOT}.non_dominated_priority").nondominated_sort
+    base = import_module(f"{ROOT}.multiobjective_priority").NonDominatedPriority
+    sort = import_module(f"{ROOT}.non_dominated_priority").nondominated_sort
 
     class ByRank(base):  # type: ignore[misc, valid-type]
         """Gives ranks, not an order."""

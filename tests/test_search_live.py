@@ -9,6 +9,7 @@ import pytest
 
 import autokd
 from autokd.runs.analysis import hypervolume_table
+from autokd.search.board import Board
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 COMPLETE = pd.DataFrame(
@@ -39,3 +40,14 @@ def test_the_hypervolume_is_that_of_the_run(live: Any, n_trials: int) -> None:
 
 def test_a_search_without_a_complete_trial_has_no_hypervolume(live: Any) -> None:
     assert live._hypervolume(COMPLETE[:0], autokd.load_study("digits").axes) == 0.0
+
+
+def test_moasha_decides_in_the_place_of_our_race(live: Any) -> None:
+    pytest.importorskip("syne_tune")
+    ours, decided = Board.race, []
+    with live.moasha_decides(autokd.load_study("digits")):
+        board = Board(autokd.load_study("digits"))
+        for top1, params in ((0.8, 5_000), (0.7, 6_000), (0.6, 7_000), (0.5, 8_000), (0.9, 4_000)):
+            decided.append(board.race(8, {"top1": top1, "params": params}).goes_on)
+    assert decided == [True, False, False, False, True]
+    assert Board.race is ours
