@@ -4,7 +4,7 @@ The networks are a study's teacher, its further teachers and its assistants, and
 alike. A teacher of which only probabilities are left has answered already.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -128,8 +128,8 @@ def ask(
     with preparing_threads(dataset.shape.size):
         held_out = held_out_outputs(module, dataset, folder=folder)
         params = sum(parameter.numel() for parameter in module.parameters())
-        facts = _facts(name, params, dataset, held_out, saw_validation, digest, trained_s)
-        facts = replace(facts, answers=_noted(held_out.validation))
+        answers = _noted(held_out.validation)
+        facts = _facts(name, params, dataset, held_out, saw_validation, digest, trained_s, answers)
         _check_strong(facts, min_top1, key=key, n_images=len(dataset.validation))
         if not reads_views:
             outputs = TeacherOutputs(
@@ -231,6 +231,7 @@ def _facts(
     saw_validation: bool,
     digest: str,
     trained_s: float | None,
+    answers: list[float] | None = None,
 ) -> TeacherFacts:
     return TeacherFacts(
         name,
@@ -240,6 +241,7 @@ def _facts(
         saw_validation,
         digest,
         trained_s,
+        answers,
     )
 
 

@@ -333,7 +333,8 @@ def test_assistants_are_prepared_where_a_method_reads_them(
         make_spec, arrays, tmp_path / "other", teacher, assistants, methods=("kd",)
     )
     assert (unread.assistants, unread.assistant_facts) == ((), ())
-    assert not (tmp_path / "other" / "assistants").exists()
+    assert list(tmp_path.glob("outputs/*/assistants"))
+    assert not list((tmp_path / "other").rglob("assistants"))
 
 
 def test_a_module_whose_code_changes_teaches_its_assistants_anew(
