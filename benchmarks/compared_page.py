@@ -11,7 +11,7 @@ from page_words import extremes, lines_of, markdown, ratio
 _OURS, _PLAIN = "autokd", "autokd, point and size only"
 _JOINT, _EACH = "kd_joint", "kd_each"
 _CELLS = ("cells_cifar10", "cells_cifar100", "cells_imagenet16")
-_LEVEL = "0.99"
+_LEVEL, _HALF = "0.99", "0.5"
 _NAMES = {"gp": "GP", "nsga2": "NSGA-II", "tpe": "TPE"}
 _LIVE = {"digits": "the digits", "fashion_mnist": "5,000 images of FashionMNIST"}
 
@@ -27,17 +27,27 @@ def compared(tables: Result, lived: Result) -> list[str]:
         lived: What is in ``search_live.json``.
     """
     head = ["the same budget for everyone", "autokd", "the best of Optuna's samplers"]
-    rows = [_live(lived, data, title) for data, title in _LIVE.items()]
+    rows = [row for data, title in _LIVE.items() for row in _live(lived, data, title)]
     return markdown(head, [*rows, _joint(tables), _each(tables), _cells(tables)])
 
 
-def _live(result: Result, data: str, title: str) -> Row:
-    lines = lines_of(result["summary"], data)
+def _live(result: Result, data: str, title: str) -> list[Row]:
+    """Compare at the end, and half-way where that is known."""
+    lines, seconds = lines_of(result["summary"], data), result["seconds"][data]
+    rows = [_after(lines, f"after {seconds:g} s of real training, {title}")]
+    halves = {name: line["on_the_way"].get(_HALF) for name, line in lines.items()}
+    if all(halves.values()):
+        rows.append(_after(halves, f"half-way, after {float(_HALF) * seconds:g} s, {title}"))
+    return rows
+
+
+def _after(lines: Mapping[str, Any], when: str) -> Row:
     theirs = {name: line["median"] for name, line in lines.items() if name.startswith("optuna ")}
     best = max(theirs, key=lambda name: theirs[name])
-    what = f"hypervolume after {result['seconds'][data]:g} s of real training, {title}"
     ours = lines[_OURS]
-    return _row(what, ours["n"], f"{ours['median']:.3f}", f"{theirs[best]:.3f}", best)
+    return _row(
+        f"hypervolume {when}", ours["n"], f"{ours['median']:.3f}", f"{theirs[best]:.3f}", best
+    )
 
 
 def _joint(result: Result) -> Row:

@@ -17,18 +17,18 @@ the contenders of `search_tables` these are not all: NSGA-II with a population o
 a table allows, such as telling a sampler the row, are left out.
 
 Seeds take turns over contenders, so that a machine that slows down slows all of them. The JSON
-beside it was written by this command, and lacks "autokd, no race" and the two in our race on
-FashionMNIST, and MOASHA on both, which are not yet measured there: ``units`` has one line for each
+beside it was written by this command, and lacks "autokd, no race", the two in our race and MOASHA
+on FashionMNIST, which are not yet measured there: ``units`` has one line for each
 data/contender/seed with the hypervolume, what became of the trials, what the complete ones reached
-and when (units that were measured before 2026-11-23 do not have that, and their hypervolume is
+and when (those of FashionMNIST, which are older, do not have that, and their hypervolume is
 autokd's own function's, which the tests compare with moocore's), the median seconds of a proposal
 and of a trained trial, and the load average before; ``summary`` gives medians and the paired
-differences to autokd with 95 % bootstrap intervals, and the median over seeds of a proposal's
-share of a trial's time, which shall be at most a tenth for autokd. A proposal is made while
-workers train, on cores that they keep busy. scripts/write_search_page.py makes a part of
-docs/search.md of it. A unit of a data set and a contender that are asked for is measured again
-when code of the search changes, or, for autokd, code of its sampler. Nothing else should run
-meanwhile. No constant was chosen by these figures.
+differences to autokd with 95 % bootstrap intervals, the same at shares of the seconds
+(`live_summary`), and the median over seeds of a proposal's share of a trial's time, which shall be
+at most a tenth for autokd. A proposal is made while workers train, on cores that they keep busy.
+scripts/write_search_page.py makes a part of docs/search.md of it. A unit of a data set and a
+contender that are asked for is measured again when code of the search changes, or, for autokd,
+code of its sampler. Nothing else should run meanwhile. No constant was chosen by these figures.
 """
 
 import argparse
@@ -44,17 +44,14 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import moocore
-import numpy as np
 import optuna
-import pandas as pd
-from describing import hardware, resumed, rounded, spread, versions, written
+from describing import hardware, resumed, rounded, versions, written
 from live_moasha import moasha_decides
+from live_summary import hypervolume, summarised
 from measuring import code_digest
 from table_moasha import reason_against
 
 import autokd
-from autokd.pareto import Axis, minimised, reference_point
 from autokd.search import proposer
 from autokd.study import Budget, Fidelity, SamplerSpec, StudySpec
 
@@ -110,7 +107,8 @@ def main() -> None:
                     result["units"][key] = {**found, "code": codes[name]}
                     print(key, json.dumps(result["units"][key]), flush=True)
                     _save(result, quick=options.quick)
-    print(json.dumps(summarised(result["units"]), indent=1))
+    _save(result, quick=options.quick)
+    print(json.dumps(result["summary"], indent=1))
 
 
 def study(data: str, name: str, *, seed: int, seconds: float) -> StudySpec:
@@ -161,8 +159,8 @@ def measure(
     columns = ["elapsed_s", *(axis.metric for axis in spec.axes)]
     complete = trials[trials["state"] == "complete"][columns].sort_values("elapsed_s")
     return {
-        "hypervolume": _hypervolume(complete[complete["elapsed_s"] <= seconds], spec.axes),
-        "with_last_trials": _hypervolume(complete, spec.axes),
+        "hypervolume": hypervolume(complete[complete["elapsed_s"] <= seconds], spec.axes),
+        "with_last_trials": hypervolume(complete, spec.axes),
         "complete": [[rounded(value) for value in row] for row in complete.to_numpy().tolist()],
         "states": trials["state"].value_counts().to_dict(),
         "asking_s": rounded(statistics.median(asked_s)),
@@ -170,13 +168,6 @@ def measure(
         "wall_seconds": round(time.perf_counter() - began, 1),
         "load_average_before": load,
     }
-
-
-def _hypervolume(complete: pd.DataFrame, axes: tuple[Axis, ...]) -> float:
-    if complete.empty:
-        return 0.0
-    values = minimised(complete[[axis.metric for axis in axes]].to_numpy(), axes)
-    return rounded(float(moocore.hypervolume(values, ref=reference_point(axes))))
 
 
 @contextmanager
@@ -214,55 +205,8 @@ def _asking() -> Iterator[list[float]]:
         yield seconds
 
 
-def summarised(units: dict[str, Any]) -> dict[str, Any]:
-    """Describe every contender, and compare it with autokd seed by seed."""
-    summary: dict[str, Any] = {}
-    for data in DATA:
-        found: dict[str, dict[int, dict[str, Any]]] = {}
-        for key, unit in units.items():
-            where, name, seed = key.split("/")
-            if where == data:
-                found.setdefault(name, {})[int(seed)] = unit
-        ours = found.get("autokd", {})
-        for name, theirs in found.items():
-            paired = [
-                ours[seed]["hypervolume"] - unit["hypervolume"]
-                for seed, unit in theirs.items()
-                if seed in ours and name != "autokd"
-            ]
-            summary[f"{data}/{name}"] = {
-                **spread([unit["hypervolume"] for unit in theirs.values()]),
-                "autokd_is_larger_by": _paired(paired),
-                **_medians(list(theirs.values())),
-            }
-    return summary
-
-
-def _medians(units: list[dict[str, Any]]) -> dict[str, float]:
-    """Say how many trials there were, and what a proposal took, in the median over seeds."""
-    columns = {
-        **{s: [unit["states"].get(s, 0) for unit in units] for s in ("complete", "stopped")},
-        "asking_s": [unit["asking_s"] for unit in units],
-        "asking_over_trial": [unit["asking_s"] / unit["trial_s"] for unit in units],
-    }
-    return {name: rounded(statistics.median(values)) for name, values in columns.items()}
-
-
-def _paired(differences: list[float]) -> dict[str, Any]:
-    if len(differences) < 2:
-        return {}
-    rng = np.random.default_rng(0)
-    drawn = rng.choice(differences, size=(10_000, len(differences)))
-    low, high = np.percentile(np.median(drawn, axis=1), [2.5, 97.5])
-    return {
-        "median": rounded(statistics.median(differences)),
-        "interval": [rounded(float(low)), rounded(float(high))],
-        "n": len(differences),
-    }
-
-
 def _save(result: dict[str, Any], *, quick: bool) -> None:
-    result["summary"] = summarised(result["units"])
+    result["summary"] = summarised(result["units"], result["seconds"])
     if quick:
         return
     result["units"] = dict(sorted(result["units"].items()))

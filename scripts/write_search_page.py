@@ -94,9 +94,10 @@ def warm(result: Mapping[str, Any]) -> list[str]:
 def live(result: Mapping[str, Any]) -> list[str]:
     """Say when, on what and with what was measured, and what each contender found."""
     versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
-    table = importlib.import_module("live_page").live(result)
+    page = importlib.import_module("live_page")
+    tables = [*page.live(result), *page.on_the_way(result)]
     workers = f"{result['n_workers']} workers"
-    return [f"Begun {result['date']}; {result['hardware']}, {workers}; {versions}.", "", *table]
+    return [f"Begun {result['date']}; {result['hardware']}, {workers}; {versions}.", "", *tables]
 
 
 def _read(path: Path) -> dict[str, Any]:
