@@ -88,18 +88,17 @@ def together(result: Mapping[str, Any]) -> list[str]:
 
 def granted(result: Mapping[str, Any]) -> list[str]:
     """Write how autokd compares if those with few points had got there with the last of them."""
-    head = ["contender", "student and method: 95 %", "99 %"]
+    head = ["contender", "granted to", "student and method: 95 %", "99 %"]
     head += ["ten tables of the student, 95 %: median (min to max)", "99 %"]
     each = _lines(result, _EACH)
-    rows = [
-        [
-            name,
-            *(ratio(line[level]["granted"]) for level in _LEVELS),
-            *(_extremes(each[name][level]["granted"]) for level in _LEVELS),
-        ]
-        for name, line in _lines(result, _JOINT).items()
-        if name in each and name.startswith("autokd")
-    ]
+    rows = []
+    for name, line in _lines(result, _JOINT).items():
+        if name in each and name.startswith("autokd"):
+            for fewer in line[_LEVELS[0]]["granted"]:
+                one = [line[level]["granted"][fewer] for level in _LEVELS]
+                all_ten = [each[name][level]["granted"].get(fewer) for level in _LEVELS]
+                shown = [_extremes(found) if found else "not among them" for found in all_ten]
+                rows.append([name, fewer, *map(ratio, one), *shown])
     return markdown(head, rows)
 
 

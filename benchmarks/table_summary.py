@@ -82,12 +82,15 @@ def _students(units: Units, budget_s: float) -> dict[str, Any]:
 
 
 def _granted(units: Units, level: str, *, times: Found, name: str) -> dict[str, Any]:
-    """Compare with the best one where those with fewer points got there with the last of them."""
+    """Compare with the best one if one with fewer points got there with its last: each of them."""
     ends = _figures(units, lambda unit: unit["reached_s"][level] or unit.get("spent_s"))
-    granted = times | {fewer: ends[fewer] for fewer in _FEWER_POINTS if fewer in ends}
-    best = _best(granted, np.argmin)
-    assert best is not None
-    return {"best": best, **resampled(*_pairs(granted[name], granted[best]), ratio)}
+    found = {}
+    for fewer in filter(ends.__contains__, _FEWER_POINTS):
+        granted = times | {fewer: ends[fewer]}
+        best = _best(granted, np.argmin)
+        assert best is not None
+        found[fewer] = {"best": best, **resampled(*_pairs(granted[name], granted[best]), ratio)}
+    return found
 
 
 def _cells(units: Units, budget_s: float) -> dict[str, Any]:
@@ -122,11 +125,20 @@ def _over_students(lines: Mapping[str, Any]) -> dict[str, Any]:
                 line = found.setdefault(f"kd_each/{name}", {"n_tables": len(compared)})
                 line[level] = {
                     **_extremes([each["ratio"]["value"] for each in compared]),
-                    "granted": _extremes([each["granted"]["value"] for each in compared]),
+                    "granted": _granted_each([each["granted"] for each in compared]),
                     "reached": sum(each["reached"] for each in compared),
                     "n": sum(each["n"] for each in mine),
                 }
     return found
+
+
+def _granted_each(granted: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Describe those who have fewer points in every sub-table."""
+    return {
+        fewer: _extremes([each[fewer]["value"] for each in granted])
+        for fewer in _FEWER_POINTS
+        if all(fewer in each for each in granted)
+    }
 
 
 def _extremes(values: Sequence[float]) -> dict[str, float]:
