@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from page_words import lines_of
+from page_words import lines_of, markdown
 
 _TITLES = {"digits": "digits", "fashion_mnist": "FashionMNIST, 5,000 images"}
 _HEAD = (
@@ -20,7 +20,7 @@ def live(result: Mapping[str, Any]) -> list[str]:
         title += f" ({result['seconds'][data]:g} s)"
         for name, line in _by_median(result, data):
             rows.append([title, name, *_shown(line)])
-    return _table(list(_HEAD), rows)
+    return markdown(_HEAD, rows, n_words=2)
 
 
 def on_the_way(result: Mapping[str, Any]) -> list[str]:
@@ -42,7 +42,7 @@ def on_the_way(result: Mapping[str, Any]) -> list[str]:
                 f"in pairs, after {seconds:g} s",
             ]
             rows = [[name, str(line["n"]), *_earlier(line, shares)] for name, line in found]
-            lines += ["", *_table(head, rows, n_words=1)]
+            lines += ["", *markdown(head, rows)]
     return lines
 
 
@@ -89,8 +89,3 @@ def _pairs(line: Mapping[str, Any]) -> str:
 def _from_to(ends: tuple[float, float] | list[float], form: str) -> str:
     low, high = ends
     return f"{low:{form}} to {high:{form}}"
-
-
-def _table(head: list[str], rows: list[list[str]], *, n_words: int = 2) -> list[str]:
-    aligned = [*["---"] * n_words, *["---:"] * (len(head) - n_words)]
-    return [f"| {' | '.join(fields)} |" for fields in (head, aligned, *rows)]

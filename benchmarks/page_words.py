@@ -29,7 +29,7 @@ def extremes(found: Mapping[str, float]) -> str:
     return f"{found['median']:.2f} ({found['min']:.2f} to {found['max']:.2f})"
 
 
-def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Write a table whose first column is text and whose others are numbers."""
-    line = ["---", *["---:"] * (len(head) - 1)]
+def markdown(head: Sequence[str], rows: Sequence[Sequence[str]], *, n_words: int = 1) -> list[str]:
+    """Write a table whose first columns, ``n_words`` of them, are text, and the others numbers."""
+    line = [*["---"] * n_words, *["---:"] * (len(head) - n_words)]
     return [f"| {' | '.join(fields)} |" for fields in (head, line, *rows)]

@@ -99,7 +99,7 @@ def granted(result: Mapping[str, Any]) -> list[str]:
                 all_ten = [each[name][level]["granted"].get(fewer) for level in _LEVELS]
                 shown = [_extremes(found) if found else "not among them" for found in all_ten]
                 rows.append([name, fewer, *map(ratio, one), *shown])
-    return markdown(head, rows)
+    return markdown(head, rows, n_words=2)
 
 
 def cells(result: Mapping[str, Any]) -> list[str]:

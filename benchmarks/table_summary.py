@@ -82,7 +82,7 @@ def _students(units: Units, budget_s: float) -> dict[str, Any]:
 
 
 def _granted(units: Units, level: str, *, times: Found, name: str) -> dict[str, Any]:
-    """Compare with the best one if one with fewer points got there with its last: each of them."""
+    """Compare with the best if one with fewer points had got there with its last, each in turn."""
     ends = _figures(units, lambda unit: unit["reached_s"][level] or unit.get("spent_s"))
     found = {}
     for fewer in filter(ends.__contains__, _FEWER_POINTS):
