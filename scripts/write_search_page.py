@@ -97,7 +97,10 @@ def live(result: Mapping[str, Any]) -> list[str]:
     page = importlib.import_module("live_page")
     tables = [*page.live(result), *page.on_the_way(result)]
     workers = f"{result['n_workers']} workers"
-    return [f"Begun {result['date']}; {result['hardware']}, {workers}; {versions}.", "", *tables]
+    said = [f"Begun {result['date']}; {result['hardware']}, {workers}; {versions}."]
+    if result.get("coming"):
+        said.append(f"{len(result['coming'])} searches of a newer measurement wait for the rest.")
+    return [*said, "", *tables]
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -75,6 +75,20 @@ def test_units_that_kept_no_trials_say_nothing_of_the_way(live: Any) -> None:
     assert summary["digits/autokd"]["on_the_way"] == {}
 
 
+def test_units_of_other_code_stay_until_all_that_were_asked_for_have_come(live: Any) -> None:
+    codes = {"autokd": "new", "optuna gp": "new"}
+    old = {f"digits/{name}/{seed}": {"code": "old"} for name in codes for seed in (0, 1)}
+    new = {key: {"code": "new"} for key in old}
+    elsewhere = {"fashion_mnist/autokd/0": {"code": "old"}}
+    result = {"units": {**old, **elsewhere}, "coming": {**new, "fashion_mnist/autokd/0": {}}}
+    live.take_over(result, {"digits/autokd"}, codes)
+    kept = {key: (new if "autokd" in key else old)[key] for key in old}
+    assert result["units"] == {**kept, **elsewhere}
+    live.take_over(result, {"digits/optuna gp"}, codes)
+    assert result["units"] == {**new, **elsewhere}
+    assert result["coming"] == {"fashion_mnist/autokd/0": {}}
+
+
 def _unit(complete: list[list[float]], hypervolume: float) -> dict[str, Any]:
     return {
         "hypervolume": hypervolume,
