@@ -17,15 +17,14 @@ the contenders of `search_tables` these are not all: NSGA-II with a population o
 a table allows, such as telling a sampler the row, are left out.
 
 Seeds take turns over contenders, so that a machine that slows down slows all of them. The JSON
-beside it was written by this command, and lacks "autokd, no race", the two in our race and MOASHA
-on FashionMNIST, which are not yet measured there: ``units`` has one line for each
-data/contender/seed with the hypervolume, what became of the trials, what the complete ones reached
-and when (those of FashionMNIST, which are older, do not have that, and their hypervolume is
-autokd's own function's, which the tests compare with moocore's), the median seconds of a proposal
-and of a trained trial, and the load average before; ``summary`` gives medians and the paired
-differences to autokd with 95 % bootstrap intervals, the same at shares of the seconds
-(`live_summary`), and the median over seeds of a proposal's share of a trial's time, which shall be
-at most a tenth for autokd. A proposal is made while workers train, on cores that they keep busy.
+beside it was written by this command, and lacks "autokd, no race" and the two in our race on
+FashionMNIST, which are not measured there: ``units`` has one line for each data/contender/seed
+with the hypervolume, what became of the trials, what the complete ones reached and when, the
+median seconds of a proposal and of a trained trial, and the load average before; ``summary`` gives
+medians and the paired differences to autokd with 95 % bootstrap intervals, the same at shares of
+the seconds (`live_summary`), and the median over seeds of a proposal's share of a trial's time,
+which shall be at most a tenth for autokd. A proposal is made while workers train, on cores that
+they keep busy.
 scripts/write_search_page.py makes a part of docs/search.md of it. A unit of a data set and a
 contender that are asked for is measured again when code of the search changes, or, for autokd,
 code of its sampler; what was measured anew waits under ``coming`` until all that is asked for is
